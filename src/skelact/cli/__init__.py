@@ -1,0 +1,48 @@
+"""The command line: each command parses, calls one library function and shows what came back.
+
+Results go to stdout, progress to stderr. Exit status: 0 done; 3 done, but some inputs were left out (each is
+named); 2 something the user can mend; 1 a fault of ours; 130 stopped by Ctrl-C.
+"""
+
+import sys
+
+from cyclopts import App, CycloptsError
+
+from skelact import __version__
+from skelact.errors import UserError
+
+# Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
+COMMANDS = {
+    "demo": "The whole story on generated people, in about two minutes.",
+    "import": "Read recordings, clean them and put them in a store.",
+    "inspect": "Say what is in a store or a recording; draw it.",
+    "pretrain": "Learn an encoder from a store, without labels.",
+    "evaluate": "Measure a trained encoder by the protocols of the field.",
+}
+
+app = App(
+    name="skelact",
+    help="Learns what people do from how their skeletons move, without labels.",
+    version=__version__,
+    result_action="return_value",
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"skelact.cli.{_name}_:run", name=_name, help=_help)
+
+
+def main() -> None:
+    """Entry point of the ``skelact`` command; ends the process with the exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command and give its exit status; errors that a user can mend become one message on stderr."""
+    try:
+        result = app(words, exit_on_error=False, print_error=False)
+    except (UserError, CycloptsError) as error:
+        print(f"skelact: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("skelact: stopped", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,5 @@
+"""Sequences: recordings in memory, their cleaning, and the store that holds them on disk."""
+
+from skelact.sequences.sequence import Sequence
+
+__all__ = ["Sequence"]

@@ -1,0 +1,115 @@
+"""Sequence: one recording of some people over time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import UserError
+from skelact.skeletons import Skeleton
+
+Tag = str | int | float
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """One recording: where each joint of each person was in each frame.
+
+    Convention: axes are T frames, M persons, V joints, C coordinates. NaN means not measured; a joint is
+    measured wholly or not at all. The arrays are read-only.
+
+    Args:
+        positions: (T, M, V, C) float32, C = 2 or 3, in ``unit``.
+        skeleton: the layout; V joints.
+        fps: frames per second, Hz.
+        name: name of the recording, unique in a data set.
+        label: name of the action, None where unknown.
+        confidence: (T, M, V) float32 in [0, 1], where the recorder gave one.
+        track: (T, M) int64, the recorder's own identity of the body in each place, -1 where there is none.
+        tags: what else is known: subject, camera, setup, source ...
+        unit: unit of the positions; the skeleton's when empty.
+        up: axis that points up; the skeleton's when empty.
+
+    Raises:
+        UserError: shapes, numbers of joints or values that cannot be.
+    """
+
+    positions: NDArray[np.float32]
+    skeleton: Skeleton
+    fps: float
+    name: str = ""
+    label: str | None = None
+    confidence: NDArray[np.float32] | None = None
+    track: NDArray[np.int64] | None = None
+    tags: Mapping[str, Tag] = field(default_factory=dict)
+    unit: str = ""
+    up: str = ""
+
+    def __post_init__(self) -> None:
+        positions = np.ascontiguousarray(self.positions, dtype=np.float32)
+        self._check(positions)
+        missing = np.isnan(positions).any(axis=-1, keepdims=True)
+        positions = np.where(missing, np.float32(np.nan), positions)
+        positions.setflags(write=False)
+        set_ = object.__setattr__
+        set_(self, "positions", positions)
+        set_(self, "tags", MappingProxyType(dict(self.tags)))
+        set_(self, "unit", self.unit or self.skeleton.unit)
+        set_(self, "up", self.up or self.skeleton.up)
+        set_(self, "fps", float(self.fps))
+        if self.confidence is not None:
+            set_(self, "confidence", _read_only(self.confidence, np.float32))
+        if self.track is not None:
+            set_(self, "track", _read_only(self.track, np.int64))
+
+    def _check(self, positions: NDArray[np.float32]) -> None:
+        who = f"sequence {self.name!r}: "
+        if positions.ndim != 4:
+            raise UserError(
+                f"{who}positions must be (frames, persons, joints, coordinates), got {positions.shape}"
+            )
+        frames, persons, joints, coordinates = positions.shape
+        if joints != len(self.skeleton):
+            raise UserError(f"{who}{joints} joints, but skeleton {self.skeleton.name} has {len(self.skeleton)}")
+        if coordinates not in (2, 3):
+            raise UserError(f"{who}{coordinates} coordinates a joint, expected 2 or 3")
+        if frames == 0 or persons == 0:
+            raise UserError(f"{who}no frames or no persons: {positions.shape}")
+        if np.isinf(positions).any():
+            raise UserError(f"{who}infinite coordinates; a joint that was not measured is NaN")
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise UserError(f"{who}fps is {self.fps}, expected a positive number")
+        if self.confidence is not None and self.confidence.shape != positions.shape[:3]:
+            raise UserError(f"{who}confidence is {self.confidence.shape}, expected {positions.shape[:3]}")
+        if self.track is not None and self.track.shape != positions.shape[:2]:
+            raise UserError(f"{who}track is {self.track.shape}, expected {positions.shape[:2]}")
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, T."""
+        return int(self.positions.shape[0])
+
+    @property
+    def persons(self) -> int:
+        """Number of places for people, M."""
+        return int(self.positions.shape[1])
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.fps
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """(T, M, V) where a joint was measured."""
+        return ~np.isnan(self.positions[..., 0])
+
+
+def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    copy = np.array(array, dtype=dtype)
+    copy.setflags(write=False)
+    return copy
