@@ -55,7 +55,7 @@ class Batch:
 
     def with_positions(self, positions: Tensor, valid: Tensor) -> "Batch":
         """The same clips at other places; keeps the promise of 0 where not valid."""
-        return replace(self, positions=positions * valid.unsqueeze(-1), valid=valid)
+        return replace(self, positions=positions.masked_fill(~valid.unsqueeze(-1), 0.0), valid=valid)
 
 
 def collate(
@@ -76,10 +76,9 @@ def collate(
         index: (N,) rows; 0..N-1 when None.
 
     Raises:
-        UserError: no clips, or one with more people than ``persons``.
+        UserError: no clips, one with more people than ``persons`` or of another skeleton, too few labels.
     """
-    if not clips:
-        raise UserError("a batch needs at least one clip")
+    _check(clips, skeleton)
     most = max(clip.shape[1] for clip in clips)
     persons = persons or most
     if most > persons:
@@ -89,14 +88,31 @@ def collate(
     padded = np.full((len(clips), longest, persons, joints, coordinates), np.nan, dtype=np.float32)
     for row, clip in enumerate(clips):
         padded[row, : clip.shape[0], : clip.shape[1]] = clip
-    valid = ~np.isnan(padded[..., 0])
-    np.nan_to_num(padded, copy=False, nan=0.0)
-    count = len(clips)
+    valid = ~np.isnan(padded).any(axis=-1)
+    padded[~valid] = 0.0
     return Batch(
         positions=torch.from_numpy(padded),
         valid=torch.from_numpy(valid),
         frames=torch.tensor([clip.shape[0] for clip in clips]),
-        label=torch.as_tensor(np.full(count, -1) if label is None else np.asarray(label), dtype=torch.int64),
-        index=torch.as_tensor(np.arange(count) if index is None else np.asarray(index), dtype=torch.int64),
+        label=_numbers("label", label, np.full(len(clips), -1)),
+        index=_numbers("index", index, np.arange(len(clips))),
         skeleton=skeleton,
     )
+
+
+def _check(clips: Seq[NDArray[np.floating]], skeleton: Skeleton) -> None:
+    if not clips:
+        raise UserError("a batch needs at least one clip")
+    coordinates = clips[0].shape[-1]
+    for number, clip in enumerate(clips):
+        if clip.ndim != 4 or clip.shape[2:] != (len(skeleton), coordinates):
+            raise UserError(
+                f"clip {number} of the batch is {clip.shape}, expected (frames, persons, {len(skeleton)}, "
+                f"{coordinates}): skeleton {skeleton.name}, coordinates as in clip 0"
+            )
+
+
+def _numbers(name: str, given: Seq[int] | NDArray[np.int64] | None, default: NDArray[np.int64]) -> Tensor:
+    if given is not None and len(given) != len(default):
+        raise UserError(f"{len(given)} values of {name} for {len(default)} clips")
+    return torch.as_tensor(default if given is None else np.asarray(given), dtype=torch.int64)

@@ -1,7 +1,7 @@
 """Sequence: one recording of some people over time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -33,6 +33,7 @@ class Sequence:
         tags: what else is known: subject, camera, setup, source ...
         unit: unit of the positions; the skeleton's when empty.
         up: axis that points up; the skeleton's when empty.
+        provenance: what was done to the positions, step by step, each with its arguments.
 
     Raises:
         UserError: shapes, numbers of joints or values that cannot be.
@@ -48,6 +49,7 @@ class Sequence:
     tags: Mapping[str, Tag] = field(default_factory=dict)
     unit: str = ""
     up: str = ""
+    provenance: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float32)
@@ -65,6 +67,11 @@ class Sequence:
             set_(self, "confidence", _read_only(self.confidence, np.float32))
         if self.track is not None:
             set_(self, "track", _read_only(self.track, np.int64))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let worker processes hand sequences over: a read-only view of the tags cannot be pickled."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return _rebuilt, (values | {"tags": dict(self.tags)},)
 
     def _check(self, positions: NDArray[np.float32]) -> None:
         who = f"sequence {self.name!r}: "
@@ -106,10 +113,19 @@ class Sequence:
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
         """(T, M, V) where a joint was measured."""
-        return ~np.isnan(self.positions[..., 0])
+        return _read_only(~np.isnan(self.positions[..., 0]), np.bool_)
+
+    def __reduce__(self) -> tuple[type["Sequence"], tuple[Any, ...]]:
+        """Travel between processes through the constructor: read-only views of tags cannot be pickled."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Sequence, tuple((values | {"tags": dict(self.tags)}).values())
 
 
 def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     copy = np.array(array, dtype=dtype)
     copy.setflags(write=False)
     return copy
+
+
+def _rebuilt(values: dict[str, Any]) -> Sequence:
+    return Sequence(**values)
