@@ -4,12 +4,12 @@ This module imports no torch, so that the command line can read it in no time.
 """
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from skelact.errors import UserError, unknown
 
@@ -159,14 +159,7 @@ def from_dict(kind: type[Settings], values: Mapping[str, Any], where: str, prefi
 
 def to_dict(settings: Any) -> dict[str, Any]:
     """Nested plain values of a settings dataclass."""
-    return {
-        key: list(value)
-        if isinstance(value, tuple)
-        else to_dict(value)
-        if dataclasses.is_dataclass(value)
-        else value
-        for key, value in ((f.name, getattr(settings, f.name)) for f in dataclasses.fields(settings))
-    }
+    return {one.name: _plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -211,8 +204,6 @@ def _checked(hint: Any, value: Any, where: str, key: str) -> Any:
         return value
     if origin is tuple and isinstance(value, list):
         return tuple(_checked(get_args(hint)[0], item, where, key) for item in value)
-    if origin in (Union, UnionType):
-        hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is tuple or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
@@ -224,8 +215,8 @@ def _checked(hint: Any, value: Any, where: str, key: str) -> Any:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, str):  # TOML's escapes are JSON's, but for the one control sign that JSON lets through
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return repr(value)

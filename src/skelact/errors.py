@@ -40,4 +40,4 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return UserError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+    return UserError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}")

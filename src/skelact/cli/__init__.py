@@ -9,7 +9,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from skelact import __version__
-from skelact.errors import UserError
+from skelact.errors import UserError, unknown
 
 # Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
 COMMANDS = {
@@ -38,6 +38,8 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Run one command and give its exit status; errors that a user can mend become one message on stderr."""
     try:
+        if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+            raise unknown("command", words[0], COMMANDS)  # cyclopts would load every command to suggest one
         result = app(words, exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as error:
         print(f"skelact: {error}", file=sys.stderr)
