@@ -97,6 +97,7 @@ class LinearSettings:
     batch: int = 1024
     epochs: int = 80
     milestones: tuple[int, ...] = (50, 70)
+    standardize: bool = False  # features to mean 0 and deviation 1 first (the paper does not)
 
 
 @dataclass(frozen=True)
