@@ -1,0 +1,156 @@
+"""Sequence: the promises of the data contract and the sentences when they are broken."""
+
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from skelact.errors import UserError
+from skelact.sequences import Sequence
+from skelact.skeletons import KINECT20, SBU15
+
+
+def rising(frames: int = 4, persons: int = 2) -> NDArray[np.float32]:
+    """(T, M, 15, 3): every number differs from every other."""
+    return np.arange(frames * persons * 15 * 3, dtype=np.float32).reshape(frames, persons, 15, 3)
+
+
+def test_what_is_given_is_kept() -> None:
+    sequence = Sequence(
+        rising(),
+        SBU15,
+        fps=15,
+        name="a",
+        label="wave",
+        confidence=np.full((4, 2, 15), 0.5),
+        track=np.array([[1, 2]] * 4),
+        tags={"camera": 2},
+        unit="mm",
+        up="+z",
+    )
+    assert np.array_equal(sequence.positions, rising())
+    assert (sequence.frames, sequence.persons, sequence.seconds) == (4, 2, 4 / 15)
+    assert (sequence.name, sequence.label, sequence.unit, sequence.up) == ("a", "wave", "mm", "+z")
+    assert sequence.tags == {"camera": 2}
+    assert sequence.confidence is not None
+    assert sequence.track is not None
+    assert (sequence.confidence.dtype, sequence.track.dtype) == (np.float32, np.int64)
+    assert isinstance(sequence.fps, float)
+    assert sequence.valid.all()
+
+
+def test_unit_and_up_are_the_skeleton_s_where_not_said() -> None:
+    sequence = Sequence(np.zeros((1, 1, 20, 3)), KINECT20, fps=30)
+    assert (sequence.unit, sequence.up) == (KINECT20.unit, KINECT20.up)
+
+
+def test_any_float_becomes_float32() -> None:
+    assert Sequence(rising().astype(np.float64), SBU15, fps=30).positions.dtype == np.float32
+    assert Sequence(rising().astype(np.int64), SBU15, fps=30).positions.dtype == np.float32
+
+
+@given(
+    positions=hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 3), st.integers(1, 2), st.just(15), st.sampled_from([2, 3])),
+        elements=st.one_of(st.just(np.nan), st.floats(-10, 10, width=32)),
+    )
+)
+@settings(max_examples=50, deadline=None)
+def test_a_joint_is_measured_wholly_or_not_at_all(positions: NDArray[np.float32]) -> None:
+    sequence = Sequence(positions, SBU15, fps=30)
+    missing = np.isnan(positions).any(axis=-1)
+    assert np.array_equal(sequence.valid, ~missing)
+    assert np.isnan(sequence.positions[missing]).all()
+    assert np.array_equal(sequence.positions[~missing], positions[~missing])
+
+
+def test_zero_is_a_measurement() -> None:
+    assert Sequence(np.zeros((1, 1, 15, 3)), SBU15, fps=30).valid.all()
+
+
+def test_nothing_can_be_written() -> None:
+    sequence = Sequence(
+        rising(), SBU15, fps=30, confidence=np.ones((4, 2, 15)), track=np.zeros((4, 2)), tags={"camera": 1}
+    )
+    for array in (sequence.positions, sequence.valid, sequence.confidence, sequence.track):
+        assert array is not None
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 0
+    with pytest.raises(TypeError):
+        sequence.tags["camera"] = 2  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        sequence.fps = 5.0  # type: ignore[misc]
+
+
+def test_the_caller_s_arrays_stay_the_caller_s() -> None:
+    positions, tags = rising(), {"camera": 1}
+    sequence = Sequence(positions, SBU15, fps=30, tags=tags)
+    positions[:] = -1
+    tags["camera"] = 9
+    assert np.array_equal(sequence.positions, rising())
+    assert sequence.tags == {"camera": 1}
+
+
+def test_it_travels_between_processes() -> None:
+    positions = rising()
+    positions[1, 1, 3, 0] = np.nan
+    sequence = Sequence(
+        positions,
+        SBU15,
+        fps=15,
+        name="a",
+        label="wave",
+        confidence=np.ones((4, 2, 15)),
+        tags={"camera": 2},
+        up="+z",
+    )
+    back = pickle.loads(pickle.dumps(sequence))
+    assert np.array_equal(back.positions, sequence.positions, equal_nan=True)
+    assert np.array_equal(back.confidence, sequence.confidence)
+    assert back.track is None
+    assert (back.name, back.label, back.fps, back.tags, back.up) == ("a", "wave", 15.0, {"camera": 2}, "+z")
+    assert back.skeleton == SBU15
+    assert not back.positions.flags.writeable
+
+
+def test_replace_checks_again() -> None:
+    sequence = Sequence(rising(), SBU15, fps=30, tags={"camera": 1})
+    assert replace(sequence, name="b").tags == {"camera": 1}
+    with pytest.raises(UserError, match="15 joints, but skeleton kinect20 has 20"):
+        replace(sequence, skeleton=KINECT20)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"positions": np.zeros((4, 15, 3))},
+            "positions must be (frames, persons, joints, coordinates), got (4, 15, 3)",
+        ),
+        ({"positions": np.zeros((4, 1, 20, 3))}, "20 joints, but skeleton sbu15 has 15"),
+        ({"positions": np.zeros((4, 1, 15, 4))}, "4 coordinates a joint, expected 2 or 3"),
+        ({"positions": np.zeros((0, 1, 15, 3))}, "no frames or no persons: (0, 1, 15, 3)"),
+        ({"positions": np.zeros((4, 0, 15, 3))}, "no frames or no persons: (4, 0, 15, 3)"),
+        (
+            {"positions": np.full((4, 1, 15, 3), np.inf)},
+            "infinite coordinates; a joint that was not measured is NaN",
+        ),
+        ({"fps": 0}, "fps is 0, expected a positive number"),
+        ({"fps": -1.5}, "fps is -1.5, expected a positive number"),
+        ({"fps": float("nan")}, "fps is nan, expected a positive number"),
+        ({"confidence": np.zeros((4, 2))}, "confidence is (4, 2), expected (4, 2, 15)"),
+        ({"track": np.zeros(4)}, "track is (4,), expected (4, 2)"),
+    ],
+)
+def test_what_cannot_be_is_refused(changed: dict[str, Any], sentence: str) -> None:
+    arguments: dict[str, Any] = {"positions": rising(), "fps": 30, "name": "a"} | changed
+    with pytest.raises(UserError) as caught:
+        Sequence(skeleton=SBU15, **arguments)
+    assert str(caught.value) == f"sequence 'a': {sentence}"
