@@ -68,11 +68,6 @@ class Sequence:
         if self.track is not None:
             set_(self, "track", _read_only(self.track, np.int64))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Let worker processes hand sequences over: a read-only view of the tags cannot be pickled."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return _rebuilt, (values | {"tags": dict(self.tags)},)
-
     def _check(self, positions: NDArray[np.float32]) -> None:
         who = f"sequence {self.name!r}: "
         if positions.ndim != 4:
@@ -125,7 +120,3 @@ def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     copy = np.array(array, dtype=dtype)
     copy.setflags(write=False)
     return copy
-
-
-def _rebuilt(values: dict[str, Any]) -> Sequence:
-    return Sequence(**values)

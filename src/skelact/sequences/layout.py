@@ -1,0 +1,147 @@
+"""How a store lies on disk: the names of its files, its table of sequences, its checksums."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import FileError, UserError
+
+FORMAT = "skelact-store"
+VERSION = 1
+INFO = "store.json"
+INDEX = "index.parquet"
+OURS = ("positions-*.npy", "index.parquet", "index-*.parquet", "*.partial", INFO)  # files that a store may have
+HEADER = 128  # bytes before the numbers of a shard
+OWN_COLUMNS = ("name", "shard", "start", "frames", "people", "fps", "label", "steps")  # the rest are tags, splits
+
+CONTENTS = ("skeleton", "coordinates", "dtype", "unit", "up", "dataset", "classes", "splits", "shards")
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard, ``positions-00000.npy``."""
+    return f"positions-{number:05d}.npy"
+
+
+def shard_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """The ``.npy`` header of a shard, shape (rows, V, C), always ``HEADER`` bytes: renewed in place."""
+    header = BytesIO()
+    values = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, values)
+    if header.tell() != HEADER:
+        raise AssertionError(f"numpy wrote a header of {header.tell()} bytes, expected {HEADER}")
+    return header.getvalue()
+
+
+def write_table(path: Path, columns: Columns) -> None:
+    """Write columns of equal length as a Parquet file, aside and then renamed."""
+    import duckdb
+
+    aside = path.with_name(path.name + ".partial")
+    with duckdb.connect(config={"threads": 1}) as table:  # one thread: the same rows give the same bytes
+        table.register("sequences", dict(columns))
+        table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
+    os.replace(aside, path)
+
+
+def read_table(path: Path) -> dict[str, NDArray[Any]]:
+    """Columns of a Parquet file; one with gaps is a masked array.
+
+    Raises:
+        FileError: no such file, or not Parquet.
+    """
+    import duckdb
+
+    if not path.is_file():
+        raise FileError(path, "the table of the sequences is missing; import again with --overwrite")
+    try:
+        with duckdb.connect() as table:
+            found: dict[str, NDArray[Any]] = table.execute(
+                "SELECT * FROM read_parquet(?)", [str(path)]
+            ).fetchnumpy()
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise FileError(path, f"not a Parquet table ({reason}); import again with --overwrite") from error
+    return found
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """What ``store.json`` of a folder says.
+
+    Raises:
+        UserError: no such folder; no ``store.json``; not JSON; another format or version.
+    """
+    file = path / INFO
+    if not path.is_dir():
+        raise UserError(f"store {path} not found. Make one: skelact import SOURCE -o {path}")
+    if not file.is_file():
+        raise UserError(f"{path} is not a store: it has no {INFO}. Make one: skelact import SOURCE -o {path}")
+    try:
+        info = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FileError(file, f"not JSON ({error}); import again with --overwrite") from error
+    if not isinstance(info, dict) or info.get("format") != FORMAT:
+        raise FileError(file, f"does not describe a store: expected format {FORMAT!r}")
+    if info.get("version") != VERSION:
+        raise FileError(
+            file, f"a store of version {info.get('version')}, this skelact reads {VERSION}; import again"
+        )
+    absent = [key for key in (*CONTENTS, "index", "fingerprint", "sequences", "steps") if key not in info]
+    if absent:
+        raise FileError(file, f"{absent[0]} is missing; import again with --overwrite")
+    return info
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON file aside and rename it: it is there wholly or not at all, even after a power cut."""
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("w", encoding="utf-8") as file:
+        json.dump(values, file, indent=1, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def digest_of_file(path: Path) -> str:
+    """The sha256 of a whole file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_rows(path: Path, size: int) -> tuple["hashlib._Hash", int]:
+    """The sha256 of the first ``size`` bytes of a shard's numbers, and how many of them there were.
+
+    The header is left out: an interrupted import may have renewed it for rows that were never counted.
+    """
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        file.seek(HEADER)
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            digest.update(block)
+            left -= len(block)
+    return digest, size - left
+
+
+def fingerprint(parts: Iterable[Any], columns: Columns) -> str:
+    """Short hex that two stores share when their contents are the same, wherever and however they were made.
+
+    Args:
+        parts: plain values: checksums of the shards, skeleton, classes ...
+        columns: the table of the sequences.
+    """
+    digest = hashlib.sha256(json.dumps(list(parts), ensure_ascii=False).encode())
+    for name in sorted(columns):
+        digest.update(json.dumps([name, columns[name].tolist()], ensure_ascii=False).encode())
+    return digest.hexdigest()[:16]
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

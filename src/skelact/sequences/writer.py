@@ -1,0 +1,306 @@
+"""StoreWriter: puts sequences into a store, so that an interruption loses little and breaks nothing."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import FileError, UserError
+from skelact.sequences import layout
+from skelact.sequences.sequence import Sequence, Tag
+from skelact.skeletons import Skeleton
+
+SplitRule = Callable[[Mapping[str, Tag]], str | None]  # tags -> "train", "test" or None
+SHARD_BYTES = 1 << 30
+
+
+class StoreWriter:
+    """Writes a store, sequence by sequence.
+
+    Positions are appended to the last shard; ``commit`` makes everything added so far count by renaming a new
+    ``store.json`` into place. A process that dies leaves the store of its last commit, and ``resume=True``
+    goes on from there. The bytes written do not depend on when commits happened.
+
+    Args:
+        path: folder of the store; made when it is not there.
+        half: float16 instead of float32. Half the size, 1 mm exact within 2 m of the origin: centre first.
+        shard_bytes: a new shard begins before one grows beyond this.
+        overwrite: replace the store that is there.
+        resume: go on with the unfinished store that is there, if there is one.
+
+    Raises:
+        UserError: there is a store already and neither ``overwrite`` nor ``resume``; the folder holds other
+            files; the store to go on with is finished.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        half: bool = False,
+        shard_bytes: int = SHARD_BYTES,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.dtype = np.dtype("<f2" if half else "<f4")
+        self._shard_bytes = shard_bytes
+        self._skeleton: Skeleton | None = None
+        self._fixed: dict[str, Any] = {}  # what all sequences of a store share
+        self._rows: list[dict[str, Any]] = []
+        self._tags: list[dict[str, Tag]] = []
+        self._steps: dict[tuple[str, ...], int] = {}
+        self._shards: list[dict[str, Any]] = []
+        self._file: IO[bytes] | None = None
+        self._digest = hashlib.sha256()
+        if resume and (self.path / layout.INFO).is_file():
+            self._load()
+        else:
+            _clear(self.path, overwrite)
+
+    def __len__(self) -> int:
+        """Number of sequences added, those of an earlier interrupted writer included."""
+        return len(self._rows)
+
+    @property
+    def tags(self) -> list[dict[str, Tag]]:
+        """The tags of every sequence added so far, in order."""
+        return self._tags
+
+    def add(self, sequence: Sequence) -> None:
+        """Append one sequence.
+
+        Raises:
+            UserError: its skeleton, coordinates, unit or up axis differ from those of the sequences before it;
+                a tag that is called like a column of the table; too far from the origin for float16.
+        """
+        self._check(sequence)
+        shape = sequence.positions.shape
+        rows = sequence.positions.reshape(-1, *shape[2:])
+        stored = self._converted(rows, sequence.name)
+        self._make_room(len(stored), shape[2:])
+        shard = self._shards[-1]
+        assert self._file is not None
+        self._file.write(stored.data)
+        self._digest.update(stored.data)
+        place = {"shard": len(self._shards) - 1, "start": shard["rows"], "frames": shape[0], "people": shape[1]}
+        shard["rows"] += len(stored)
+        steps = self._steps.setdefault(sequence.provenance, len(self._steps))
+        label = sequence.label or ""
+        self._rows.append({"name": sequence.name, **place, "fps": sequence.fps, "label": label, "steps": steps})
+        self._tags.append(dict(sequence.tags))
+
+    def commit(
+        self,
+        dataset: str = "",
+        classes: tuple[str, ...] = (),
+        splits: Mapping[str, SplitRule] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        complete: bool = False,
+    ) -> None:
+        """Make everything added so far count: after this the folder is a valid store.
+
+        Args:
+            dataset: name of the data set, if it is one.
+            classes: names of the labels in their order; the labels that occur, sorted, when empty.
+            splits: named rules from tags to "train", "test" or None.
+            provenance: where the sequences come from and what was done to them; plain values.
+            complete: whether all of the source is in.
+
+        Raises:
+            UserError: nothing was added; a label that is not one of ``classes``.
+        """
+        if not self._rows:
+            raise UserError(f"no sequence to put in the store {self.path}")
+        self._close_shard()
+        columns = _columns(self._rows, self._tags, splits or {})
+        classes = classes or tuple(sorted(set(columns["label"].tolist()) - {""}))
+        _check_labels(columns, classes)
+        index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
+        layout.write_table(self.path / index, columns)
+        contents = {
+            **self._fixed,
+            "dataset": dataset,
+            "classes": list(classes),
+            "splits": sorted(splits or {}),
+            "shards": [{key: shard[key] for key in ("file", "rows", "sha256")} for shard in self._shards],
+        }
+        layout.write_json(
+            self.path / layout.INFO,
+            {
+                "format": layout.FORMAT,
+                "version": layout.VERSION,
+                "complete": complete,
+                "sequences": len(self),
+                "frames": sum(row["frames"] for row in self._rows),
+                "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
+                **contents,
+                "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
+                "steps": [list(steps) for steps in self._steps],
+                "provenance": dict(provenance or {}),
+            },
+        )
+        for stale in self.path.glob("index*.parquet"):
+            if stale.name != index:
+                stale.unlink()
+
+    def finish(
+        self,
+        dataset: str = "",
+        classes: tuple[str, ...] = (),
+        splits: Mapping[str, SplitRule] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The last commit; arguments as there."""
+        self.commit(dataset, classes, splits, provenance, complete=True)
+
+    def _check(self, sequence: Sequence) -> None:
+        kind = {
+            "skeleton": sequence.skeleton.to_dict() if self._skeleton is None else self._fixed["skeleton"],
+            "coordinates": int(sequence.positions.shape[3]),
+            "dtype": self.dtype.name,
+            "unit": sequence.unit,
+            "up": sequence.up,
+        }
+        if self._skeleton is None:
+            self._skeleton, self._fixed = sequence.skeleton, kind
+        if sequence.skeleton != self._skeleton:
+            raise UserError(
+                f"sequence {sequence.name!r} has skeleton {sequence.skeleton.name}, the store holds "
+                f"{self._skeleton.name}. Import them to two stores."
+            )
+        for key, value in kind.items():
+            if value != self._fixed[key]:
+                raise UserError(
+                    f"sequence {sequence.name!r} has {key} {value!r}, the store holds {self._fixed[key]!r}. "
+                    "Import them to two stores."
+                )
+        for tag in sequence.tags:
+            if tag in layout.OWN_COLUMNS or tag.startswith("split_"):
+                raise UserError(f"sequence {sequence.name!r}: a tag cannot be called {tag!r}, a column is")
+
+    def _converted(self, rows: NDArray[np.float32], name: str) -> NDArray[Any]:
+        if self.dtype.itemsize == 2 and np.nanmax(np.abs(rows), initial=0) > np.finfo(np.float16).max:
+            raise UserError(f"sequence {name!r} is too far from the origin for float16; centre it first")
+        return np.ascontiguousarray(rows, dtype=self.dtype)
+
+    def _make_room(self, rows: int, joint_shape: tuple[int, ...]) -> None:
+        """Have a shard open that may take so many rows more."""
+        row_bytes = int(np.prod(joint_shape)) * self.dtype.itemsize
+        full = self._shards and (self._shards[-1]["rows"] + rows) * row_bytes > self._shard_bytes
+        if not self._shards or (full and self._shards[-1]["rows"] > 0):
+            self._close_shard()
+            self._digest = hashlib.sha256()
+            self._shards.append(
+                {"file": layout.shard_name(len(self._shards)), "rows": 0, "sha256": "", "joint": joint_shape}
+            )
+        if self._file is None:
+            self._open_shard(row_bytes)
+
+    def _open_shard(self, row_bytes: int) -> None:
+        """Open the last shard behind its last row that counts; what an interrupted writer left there goes."""
+        shard = self._shards[-1]
+        path = self.path / shard["file"]
+        self._file = path.open("r+b" if shard["rows"] else "w+b")
+        size = layout.HEADER + shard["rows"] * row_bytes
+        self._file.truncate(size)
+        self._file.seek(size)
+
+    def _close_shard(self) -> None:
+        """Bring the last shard to the disk, with a header that fits."""
+        if self._file is None:
+            return
+        shard = self._shards[-1]
+        self._file.seek(0)
+        self._file.write(layout.shard_header((shard["rows"], *shard["joint"]), self.dtype))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+        shard["sha256"] = self._digest.hexdigest()
+
+    def _load(self) -> None:
+        """Take up what the last commit of an interrupted writer left."""
+        info = layout.read_info(self.path)
+        if info["complete"]:
+            raise UserError(f"{self.path} is finished; --overwrite replaces it")
+        if info["dtype"] != self.dtype.name:
+            raise UserError(f"{self.path} holds {info['dtype']}, not {self.dtype.name}; --overwrite replaces it")
+        columns = layout.read_table(self.path / info["index"]["file"])
+        self._skeleton = Skeleton.from_dict(info["skeleton"])
+        self._fixed = {key: info[key] for key in ("skeleton", "coordinates", "dtype", "unit", "up")}
+        self._rows = _records({name: columns[name] for name in layout.OWN_COLUMNS})
+        self._tags = _records(
+            {n: c for n, c in columns.items() if n not in layout.OWN_COLUMNS and not n.startswith("split_")}
+        )
+        self._steps = {tuple(steps): number for number, steps in enumerate(info["steps"])}
+        joint = (len(self._skeleton), info["coordinates"])
+        self._shards = [{**shard, "joint": joint} for shard in info["shards"]]
+        last = self._shards[-1]
+        size = last["rows"] * int(np.prod(joint)) * self.dtype.itemsize
+        self._digest, found = layout.digest_of_rows(self.path / last["file"], size)
+        if found < size or self._digest.hexdigest() != last["sha256"]:
+            raise FileError(self.path / last["file"], "damaged; import again with --overwrite")
+
+
+def _columns(
+    rows: list[dict[str, Any]], tags: list[dict[str, Tag]], splits: Mapping[str, SplitRule]
+) -> dict[str, NDArray[Any]]:
+    """The table of the sequences by column."""
+    kinds: dict[str, Any] = {"name": object, "label": object, "fps": np.float64}
+    columns: dict[str, NDArray[Any]] = {
+        key: np.array([row[key] for row in rows], dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
+    }
+    for name, rule in splits.items():
+        columns[f"split_{name}"] = np.array([rule(tag) or "" for tag in tags], dtype=object)
+    for name in sorted({name for tag in tags for name in tag}):
+        columns[name] = _tag_column([tag.get(name) for tag in tags])
+    return columns
+
+
+def _tag_column(values: list[Tag | None]) -> NDArray[Any]:
+    """One tag of all sequences; masked where a sequence has none. Whole numbers, numbers or else text."""
+    given = [value for value in values if value is not None]
+    if all(isinstance(value, int) for value in given):
+        kind: type[np.generic] = np.int64
+    elif all(isinstance(value, int | float) for value in given):
+        kind = np.float64
+    else:
+        texts = [None if value is None else str(value) for value in values]
+        return np.array(texts, dtype=object)
+    filled = np.array([0 if value is None else value for value in values], dtype=kind)
+    return np.ma.masked_array(filled, [value is None for value in values])
+
+
+def _records(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries; a gap is a key that is not there."""
+    count = len(next(iter(columns.values()))) if columns else 0
+    lists = {name: column.tolist() for name, column in columns.items()}
+    return [{k: v[row] for k, v in lists.items() if v[row] is not None} for row in range(count)]
+
+
+def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
+    strange = sorted(set(columns["label"].tolist()) - {"", *classes})
+    if strange:
+        name = columns["name"][columns["label"].tolist().index(strange[0])]
+        raise UserError(f"sequence {name!r} has label {strange[0]!r}, which is not one of the classes")
+
+
+def _clear(path: Path, overwrite: bool) -> None:
+    """Make an empty folder for a store, without taking away anything that is not a store's."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; a store is a folder")
+    path.mkdir(parents=True, exist_ok=True)
+    ours = {file for pattern in layout.OURS for file in path.glob(pattern)}
+    others = sorted(file.name for file in set(path.iterdir()) - ours)
+    if others:
+        raise UserError(f"{path} holds other files ({others[0]}); choose a folder that is empty or new")
+    if (path / layout.INFO).exists() and not overwrite:
+        raise UserError(f"{path} holds a store already; --overwrite replaces it")
+    (path / layout.INFO).unlink(missing_ok=True)  # first, so that half a store is never taken for a whole one
+    for file in ours:
+        file.unlink(missing_ok=True)
