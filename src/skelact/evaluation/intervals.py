@@ -1,0 +1,71 @@
+"""How sure an accuracy is: over clips, over seeds, and of the difference of two."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def wilson(share: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval for an accuracy measured on ``count`` clips.
+
+    Args:
+        share: the accuracy, 0 to 1.
+        count: number of clips, at least 1.
+        confidence: probability that the interval holds the accuracy on endlessly many such clips.
+
+    Example:
+        >>> low, high = wilson(0.85, 464)
+        >>> round(low, 3), round(high, 3)
+        (0.815, 0.880)
+
+    Source: Wilson 1927, without continuity correction.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri(0.5 + confidence / 2))
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean over seeds, and the sample standard deviation: None for a single seed."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two sets of predictions on the same clips.
+
+    Args:
+        only_first: clips that only the first has right.
+        only_second: clips that only the second has right.
+        p: probability of a split at least as uneven if both were equally good.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> Paired:
+    """Exact two-sided McNemar test: are two classifiers equally good on the same clips?
+
+    Args:
+        first_right: (N,) whether the first is right on each clip.
+        second_right: (N,) whether the second is.
+
+    Source: McNemar 1947; exact binomial form.
+    """
+    from scipy.special import bdtr
+
+    first = int((first_right & ~second_right).sum())
+    second = int((second_right & ~first_right).sum())
+    tail = float(bdtr(min(first, second), first + second, 0.5)) if first + second else 1.0
+    return Paired(first, second, min(1.0, 2 * tail))

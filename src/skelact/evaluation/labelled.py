@@ -1,0 +1,78 @@
+"""What every protocol takes and gives: vectors with labels in, predictions out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Vectors and what they show. Where the vectors come from is nobody's business here.
+
+    Args:
+        vectors: (N, D) finite.
+        labels: (N,) int64, 0 to ``classes`` - 1.
+        classes: number of classes, also of those that do not occur.
+
+    Raises:
+        UserError: shapes that do not fit, no vectors, values that are not finite, labels out of range.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    classes: int
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or self.labels.shape != self.vectors.shape[:1]:
+            raise UserError(f"vectors {self.vectors.shape} and labels {self.labels.shape} do not fit together")
+        if not len(self.vectors):
+            raise UserError("no vectors to learn from or to measure on")
+        if not np.isfinite(self.vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(self.vectors).all(axis=1))[0])
+            raise UserError(f"vector {row} holds values that are not finite: did the training diverge?")
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= self.classes:
+            raise UserError(f"labels run from {low} to {high}, expected 0 to {self.classes - 1}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a protocol says of the test part.
+
+    Args:
+        predicted: (N,) int64, the class given to each test vector; after the last epoch where there are epochs.
+        accuracy: share of them that is right: the headline.
+        scores: (N, classes) float32, higher is likelier.
+        curve: test accuracy after each epoch; empty for a protocol without epochs.
+    """
+
+    predicted: NDArray[np.int64]
+    accuracy: float
+    scores: NDArray[np.float32]
+    curve: tuple[float, ...] = ()
+
+    @property
+    def best_on_test(self) -> float | None:
+        """The highest test accuracy of all epochs: chosen on the test part, so never a headline."""
+        return max(self.curve) if self.curve else None
+
+
+def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Share of predictions that equal the label.
+
+    Example:
+        >>> accuracy(np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]))
+        0.75
+    """
+    return float((predicted == labels).mean())
+
+
+def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """(classes, classes) how many vectors of class ``row`` were taken for class ``column``."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
