@@ -1,0 +1,138 @@
+"""Arrays that numpy saved, ``.npy`` and ``.npz``: the user says what the axes are.
+
+Convention: coordinates are taken as they are. The body convention (+y up, right side at +x when facing -z) is
+the user's to keep.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import FileError, UserError
+from skelact.readers.files import read_head
+from skelact.readers.reader import Reader
+from skelact.sequences import Sequence
+from skelact.skeletons import Skeleton, get_skeleton
+
+AXES = "TMVC"  # frames, persons, joints, coordinates: the order of ``Sequence.positions``
+NPY, ZIP = b"\x93NUMPY", b"PK\x03\x04"
+
+
+def read_array(
+    path: Path,
+    axes: str,
+    skeleton: Skeleton | str,
+    fps: float,
+    key: str = "",
+    zeros_missing: bool = False,
+    unit: str = "",
+    up: str = "",
+) -> Sequence:
+    """Read one recording from an array file. Nothing in the file is ever run: pickled objects are refused.
+
+    Args:
+        path: ``.npy`` or ``.npz``.
+        axes: a letter per axis of the array: T frames, M persons, V joints, C coordinates; M may be left out
+            when there is one person. "CTVM" is what many published preprocessings write.
+        skeleton: layout of the joints, or its name.
+        fps: frames per second, Hz.
+        key: which array of an ``.npz``; may be empty when it has only one.
+        zeros_missing: whether a joint with all coordinates 0 was not measured. NaN always means so.
+        unit: unit of the coordinates; the skeleton's when empty.
+        up: axis that points up; the skeleton's when empty.
+
+    Returns:
+        Sequence of the same numbers as float32.
+
+    Raises:
+        UserError: letters that make no sense, an unknown skeleton.
+        FileError: the file is broken, or does not fit what was said about it.
+
+    Example:
+        >>> read_array(Path("walk.npy"), axes="CTVM", skeleton="ntu25", fps=30).positions.shape  # doctest: +SKIP
+        (103, 2, 25, 3)
+    """
+    path = Path(path)
+    layout = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
+    letters = _check_axes(axes)
+    array = _load(path, key)
+    if array.dtype.kind not in "iuf":
+        raise FileError(path, f"the array holds {array.dtype}, expected numbers")
+    if array.ndim != len(letters):
+        raise FileError(path, f"the array is {array.shape}, which are not the {len(letters)} axes {letters!r}")
+    with np.errstate(over="ignore"):
+        positions = _in_order(array, letters).astype(np.float32)
+    _check_shape(path, positions, layout)
+    if np.isinf(positions).any():
+        raise FileError(path, "the array has infinite coordinates; a joint that was not measured is NaN")
+    if zeros_missing:
+        positions = np.where((positions == 0).all(axis=-1, keepdims=True), np.float32(np.nan), positions)
+    if np.isnan(positions).any(axis=-1).all():
+        raise FileError(path, "nobody is in this recording: no joint was measured in any frame")
+    return Sequence(positions, layout, fps, name=path.stem, unit=unit, up=up)
+
+
+def _check_axes(axes: str) -> str:
+    letters = axes.upper()
+    if sorted(letters) not in (sorted(AXES), sorted(AXES.replace("M", ""))):
+        meaning = "T frames, M persons (may be left out), V joints, C coordinates"
+        raise UserError(f"axes {axes!r}: expected each of these letters once, such as TMVC: {meaning}")
+    return letters
+
+
+def _in_order(array: NDArray[Any], letters: str) -> NDArray[Any]:
+    if "M" not in letters:
+        array, letters = array[None], "M" + letters
+    return array.transpose([letters.index(letter) for letter in AXES])
+
+
+def _check_shape(path: Path, positions: NDArray[np.float32], skeleton: Skeleton) -> None:
+    frames, persons, joints, coordinates = positions.shape
+    got = f"{frames} frames, {persons} persons, {joints} joints, {coordinates} coordinates"
+    if joints != len(skeleton) or coordinates not in (2, 3):
+        expected = f"{len(skeleton)} joints ({skeleton.name}) and 2 or 3 coordinates"
+        raise FileError(path, f"the array has {got}; expected {expected}. Are the axes in the right order?")
+    if frames == 0 or persons == 0:
+        raise FileError(path, f"nothing is in this recording: {got}")
+
+
+def _load(path: Path, key: str) -> NDArray[Any]:
+    head = read_head(path)
+    if not _looks_like_array(head):
+        reason = f"is not an array file of numpy; it begins with {head[:12]!r}" if head else "the file is empty"
+        raise FileError(path, reason)
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content:
+            return np.asarray(content[_choose(path, list(content.files), key)])
+    except FileError:
+        raise
+    except Exception as error:  # zip, deflate and numpy each let through errors of their own for broken bytes
+        reason = "holds pickled objects, which are not read" if "allow_pickle" in str(error) else "is broken"
+        raise FileError(path, f"the array file {reason} ({type(error).__name__})") from error
+
+
+def _choose(path: Path, keys: list[str], key: str) -> str:
+    known = ", ".join(keys) or "none"
+    if key and key not in keys:
+        raise FileError(path, f"has no array {key!r}. Arrays: {known}")
+    if not key and len(keys) != 1:
+        raise FileError(path, f"holds {len(keys)} arrays, name one with the option key. Arrays: {known}")
+    return key or keys[0]
+
+
+def _looks_like_array(head: bytes) -> bool:
+    return head.startswith((NPY, ZIP))
+
+
+READER = Reader(
+    name="array",
+    title="numpy array (.npy, .npz) with named axes",
+    suffixes=(".npy", ".npz"),
+    sniff=_looks_like_array,
+    read=read_array,
+)

@@ -1,0 +1,163 @@
+"""NTU RGB+D ``.skeleton``: what a Kinect v2 tracked, as text.
+
+The file has the number of frames; each frame its number of bodies; each body a line of 10 values (its identity
+first), the number of joints, and a line of 12 values for every joint: x y z, the pixel in the depth and in the
+colour image, an orientation, and how well the joint was tracked.
+
+Convention: metres in camera space, +y up, +x to the right of a person who faces the camera, +z away from the
+camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test says so of real recordings).
+
+Source: Shahroudy et al., "NTU RGB+D", CVPR 2016, and the ``read_skeleton_file`` that comes with the data.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import FileError
+from skelact.readers.reader import Reader
+from skelact.readers.text import ZERO, Words, numbers, read_words, shown, whole_number
+from skelact.sequences import Sequence
+from skelact.skeletons import NTU25
+
+FPS = 30.0
+JOINTS = len(NTU25)
+BODY_VALUES = 10
+JOINT_VALUES = 12
+STATE = JOINT_VALUES - 1  # column of the tracking state
+CONFIDENCE = np.array([0.0, 0.5, 1.0], dtype=np.float32)  # not tracked, inferred, tracked
+START = re.compile(rb"\s*\d+\s*\n(0\s*\n)*\d+\s*\n\s*\d+([ \t]+\S+){9}\s*\n")
+
+
+@dataclass(frozen=True)
+class _Bodies:
+    """Where the bodies of a file are; lines are counted from 0 without the blank ones."""
+
+    frames: int
+    frame: list[int]  # of each body
+    place: list[int]  # its place in that frame
+    line: list[int]  # its first joint
+    identity: list[int]
+
+
+def read_ntu(path: Path) -> Sequence:
+    """Read an NTU RGB+D skeleton file.
+
+    Body k of a frame, in the order of the file, is at place k; ``track`` has the identities that the Kinect
+    gave. A body that is not in a frame, and a joint at exactly (0, 0, 0), was not measured.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Sequence in metres, 30 fps, as many persons as the fullest frame has, with ``confidence`` (tracked 1,
+        inferred 0.5, not tracked 0) and ``track``.
+
+    Raises:
+        FileError: the file is broken, or nobody is in it.
+    """
+    path = Path(path)
+    words = read_words(path)
+    bodies = _find_bodies(words)
+    first = _first_words(words, bodies)
+    persons = max(bodies.place) + 1
+    where = (np.array(bodies.frame), np.array(bodies.place))
+    positions = np.full((bodies.frames, persons, JOINTS, 3), np.nan, dtype=np.float32)
+    measured = numbers(words, first[..., None] + np.arange(3))
+    positions[where] = np.where((measured == 0).all(axis=-1, keepdims=True), np.nan, measured)
+    if np.isnan(positions).all():
+        raise FileError(path, "nobody is in this recording: every joint of every body is at (0, 0, 0)")
+    confidence = np.zeros((bodies.frames, persons, JOINTS), dtype=np.float32)
+    confidence[where] = CONFIDENCE[_states(words, first + STATE)]
+    track = np.full((bodies.frames, persons), -1, dtype=np.int64)
+    track[where] = bodies.identity
+    return Sequence(positions, NTU25, FPS, name=path.stem, confidence=confidence, track=track)
+
+
+def _find_bodies(words: Words) -> _Bodies:
+    frames = whole_number(words, 0, "the number of frames")
+    found = _Bodies(frames, [], [], [], [])
+    line = 1
+    for frame in range(frames):
+        if line >= words.lines:
+            raise _ends(words, f"the file announces {frames} frames and ends after {frame}")
+        count = whole_number(words, line, f"the number of bodies in frame {frame + 1}")
+        line += 1
+        for place in range(count):
+            if line >= words.lines:
+                raise _ends(words, f"frame {frame + 1} announces {count} bodies, the file ends after {place}")
+            who = f"body {place + 1} of frame {frame + 1}"
+            found.identity.append(_identity(words, line, who))
+            found.frame.append(frame)
+            found.place.append(place)
+            found.line.append(line + 2)
+            line += 2 + JOINTS
+            if line > words.lines:
+                raise _ends(words, f"the file ends in {who}")
+    if line < words.lines:
+        raise words.error(line, f"the file goes on after its {frames} frames: {shown(words, line)}")
+    if not found.line:
+        raise FileError(words.path, f"nobody is in this recording: {frames} frames, no body in any of them")
+    return found
+
+
+def _identity(words: Words, line: int, who: str) -> int:
+    """Identity of the body whose header is in this line; checks the header and the number of joints after it."""
+    first, last = words.first[line], words.first[line + 1]
+    word = words.word(int(first))
+    final = line + 1 >= words.lines
+    if final and last - first < BODY_VALUES:
+        raise _ends(words, f"the file ends in {who}")
+    if last - first != BODY_VALUES or not word.isdigit() or int(word) >= 2**63:
+        reason = f"expected the {BODY_VALUES} values of {who}, its identity first, got {shown(words, line)}"
+        raise words.error(line, reason)
+    if final:
+        raise _ends(words, f"the file ends in {who}")
+    joints = whole_number(words, line + 1, f"the number of joints of {who}")
+    if joints != JOINTS:
+        raise words.error(line + 1, f"{who} has {joints} joints, expected {JOINTS} (Kinect v2)")
+    return int(word)
+
+
+def _first_words(words: Words, bodies: _Bodies) -> NDArray[np.int64]:
+    """(bodies, V) first word of each joint's line; every line has its 12 values."""
+    lines = np.array(bodies.line)[:, None] + np.arange(JOINTS)
+    wrong = np.argwhere(words.counts[lines] != JOINT_VALUES)
+    if len(wrong):
+        body, joint = wrong[0]
+        line = int(lines[body, joint])
+        who = f"joint {joint + 1} of body {bodies.place[body] + 1} of frame {bodies.frame[body] + 1}"
+        if line == words.lines - 1:
+            raise _ends(words, f"the file ends in {who}")
+        raise words.error(line, f"{who} has {words.counts[line]} values, expected {JOINT_VALUES}")
+    return words.first[lines]
+
+
+def _states(words: Words, which: NDArray[np.int64]) -> NDArray[np.uint8]:
+    state = words.characters[words.starts[which]] - np.uint8(ZERO)  # others wrap round to large
+    wrong = np.argwhere((state >= len(CONFIDENCE)) | (words.ends[which] - words.starts[which] != 1))
+    if len(wrong):
+        word = int(which[tuple(wrong[0])])
+        text = words.word(word)[:30].decode("ascii", errors="replace")
+        raise words.error(words.line_of(word), f"the tracking state is {text!r}, expected 0, 1 or 2")
+    return state
+
+
+def _ends(words: Words, what: str) -> FileError:
+    return words.error(words.lines - 1, f"{what}. Truncated copy?")
+
+
+def _looks_like_ntu(head: bytes) -> bool:
+    return START.match(head) is not None
+
+
+READER = Reader(
+    name="ntu",
+    title="NTU RGB+D skeleton text",
+    suffixes=(".skeleton",),
+    sniff=_looks_like_ntu,
+    read=read_ntu,
+)
