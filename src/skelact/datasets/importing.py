@@ -1,0 +1,419 @@
+"""Importing: files -> cleaned sequences -> a store, in several processes, going on after an interruption."""
+
+import csv
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from skelact import __version__
+from skelact.datasets.dataset import Check, Dataset, LeftOut, Listing
+from skelact.errors import FileError, UserError
+from skelact.sequences import Sequence, layout
+from skelact.sequences.cleaning import CLEANINGS, Cleaning, get_cleaning
+from skelact.sequences.sequence import Tag
+from skelact.sequences.store import Store, StoreWriter
+
+FEW_FILES = 48  # so few are read in this process: starting others would take longer
+CHUNK = 16  # files that a process is given at a time
+IN_FLIGHT = 3  # chunks per process that may wait for the writer; bounds the memory
+FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
+
+Progress = Callable[[int, int], None]
+Outcome = tuple[Path, Sequence | str]  # a file and what was in it, or why it is left out
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Args:
+        store: folder of the store.
+        imported: number of sequences in it.
+        left_out: files that were not taken, and why.
+        labels: number of sequences of each class, in the order of the classes; "" where unknown.
+        splits: for each split the number of sequences of each part.
+        check: comparison with the published counts of the data set; None where there is no data set.
+        notes: what the user should know beside that, whole sentences.
+    """
+
+    store: Path
+    imported: int
+    left_out: tuple[LeftOut, ...]
+    labels: Mapping[str, int]
+    splits: Mapping[str, Mapping[str, int]]
+    check: Check | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """How one file becomes a cleaned sequence; sent to the reading processes."""
+
+    root: Path
+    dataset: str
+    format: str | None
+    options: Mapping[str, Any]
+    clean: str | Cleaning
+    by_folder: bool = False
+    table: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __call__(self, path: Path) -> Sequence | str:
+        """The sequence, or why there is none. One strange file must not end a long import."""
+        try:
+            return self.cleaned(self._read(path))
+        except FileError as error:
+            where = f"line {error.line}: " if error.line is not None else ""
+            return f"{where}{error.reason}"
+        except UserError as error:
+            return str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error} (unexpected; a fault of skelact, please report it)"
+
+    def cleaned(self, sequence: Sequence) -> Sequence:
+        clean = get_cleaning(self.clean) if isinstance(self.clean, str) else self.clean
+        return clean(sequence)
+
+    def source(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _read(self, path: Path) -> Sequence:
+        source = self.source(path)
+        if self.dataset:
+            from skelact.datasets import get_dataset
+
+            sequence = get_dataset(self.dataset).read(path)
+            return replace(sequence, tags={**sequence.tags, "source": source})
+        from skelact.readers import read
+
+        sequence = read(path, self.format, **self.options)
+        name = source.removesuffix(path.suffix)
+        tags: dict[str, Tag] = {**sequence.tags, "source": source}
+        label = sequence.label
+        if self.by_folder:
+            label = path.parent.name
+        row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
+        if row:
+            label = row.pop("label") or None
+            tags = {**row, **tags}
+        return replace(sequence, name=name, label=label, tags=tags)
+
+
+def import_recordings(
+    source: Path | None,
+    out: Path,
+    *,
+    dataset: str = "",
+    format: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    clean: str | Cleaning = "default",
+    label_from: str = "none",
+    clips: int = 2000,
+    seed: int = 0,
+    processes: int = 0,
+    overwrite: bool = False,
+    half: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Read recordings, clean them and put them in a store.
+
+    Files that cannot be read are left out, with the reason. An import that was interrupted goes on where it
+    stopped when it is called again with the same source and settings.
+
+    Args:
+        source: a file or a folder of files; None for data sets that are generated.
+        out: folder of the store.
+        dataset: name of the data set that the files are; empty: any readable files.
+        format: name of a reader; None: found from the file. Without a data set only.
+        options: what the reader needs to know, such as the axes of an array. Without a data set only.
+        clean: name of a recipe in ``CLEANINGS``, or settings.
+        label_from: "none", "folder" (the folder of a file names the action) or a CSV file with columns name and
+            label; its other columns become tags. Without a data set only.
+        clips: number of sequences, for a data set that is generated.
+        seed: of the random numbers, for a data set that is generated.
+        processes: that read; 0: one per core.
+        overwrite: replace the store that is there.
+        half: store float16 instead of float32; for centred positions only.
+        progress: called with (files done, files in all).
+
+    Raises:
+        UserError: nothing to import; the store is there and holds something else; settings that cannot be.
+    """
+    data = _dataset(dataset)
+    _check_settings(data, clean, half, format, options, label_from)
+    if dataset == "movers":
+        job, listing = _Job(Path(), dataset, None, {}, clean), Listing(())
+        identity: dict[str, Any] = {"clips": clips, "seed": seed}
+    else:
+        root, listing = _find(source, data, format)
+        by_folder = label_from == "folder"
+        table = {} if label_from in ("none", "folder") else _read_labels(Path(label_from))
+        job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
+        identity = {"files": len(listing.files), "listing": _digest(job, listing.files)}
+    settings = {
+        "skelact": __version__,
+        "dataset": dataset,
+        **identity,
+        "format": format or "",
+        "options": {key: str(value) for key, value in (options or {}).items()},
+        "clean": _described(clean),
+        "label_from": label_from,
+        "half": half,
+    }
+    total = clips if dataset == "movers" else len(listing.files)
+    run = _Import(Path(out), data, job, listing, settings, source, overwrite, half)
+    if not run.complete:
+        if dataset == "movers":
+            outcomes = _generated(job, clips, seed, run.done)
+        else:
+            outcomes = _read_all(job, listing.files[run.done :], processes or os.cpu_count() or 1)
+        run.take(outcomes, total, progress)
+    return run.report()
+
+
+class _Import:
+    """One import under way: the writer, what was left out, and when to commit."""
+
+    def __init__(
+        self,
+        out: Path,
+        data: Dataset | None,
+        job: _Job,
+        listing: Listing,
+        settings: dict[str, Any],
+        source: Path | None,
+        overwrite: bool,
+        half: bool,
+    ) -> None:
+        self.out, self.data, self.job, self.listing = out, data, job, listing
+        self.settings, self.source = settings, source
+        self.failed: list[tuple[str, str]] = []  # source and reason
+        self.complete = False
+        if not overwrite and (out / layout.INFO).is_file():
+            self._take_up()
+        if not self.complete:
+            self.writer = StoreWriter(out, half=half, overwrite=overwrite, resume=not overwrite)
+            self.done = len(self.writer) + len(self.failed)
+
+    def _take_up(self) -> None:
+        """Go on with the store that is there, if it came from the same source with the same settings."""
+        info = layout.read_info(self.out)
+        before = info["provenance"].get("settings", {})
+        for key in sorted(before.keys() | self.settings.keys()):
+            if before.get(key) != self.settings.get(key):
+                raise UserError(
+                    f"{self.out} holds another import: {key} is {before.get(key)!r} there and "
+                    f"{self.settings.get(key)!r} now. Choose another folder, or replace it: --overwrite"
+                )
+        self.failed = [(path, reason) for path, reason in info["provenance"]["left_out"]]
+        self.complete = info["complete"]
+
+    def take(self, outcomes: Iterator[Outcome], total: int, progress: Progress | None) -> None:
+        """Write what comes; whatever happens, what has come is kept."""
+        pause = FIRST_COMMIT
+        due = time.monotonic() + pause
+        done = self.done
+        if progress:
+            progress(done, total)
+        try:
+            for path, result in outcomes:
+                self._take_one(path, result)
+                done += 1
+                if progress:
+                    progress(done, total)
+                if time.monotonic() > due and len(self.writer):
+                    self._commit(complete=False)
+                    pause = min(2 * pause, LAST_COMMIT)
+                    due = time.monotonic() + pause
+        except BaseException:
+            if len(self.writer):
+                self._commit(complete=False)
+            raise
+        if not len(self.writer):
+            self.out.rmdir()
+            first = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
+            raise UserError(f"none of the {total} files could be imported.{first}")
+        self._commit(complete=True)
+
+    def _take_one(self, path: Path, result: Sequence | str) -> None:
+        if isinstance(result, Sequence):
+            try:
+                self.writer.add(result)
+                return
+            except UserError as error:
+                result = str(error)
+        self.failed.append((self.job.source(path), result))
+
+    def _commit(self, complete: bool) -> None:
+        data = self.data
+        self.writer.commit(
+            dataset=data.name if data else "",
+            classes=data.classes if data else (),
+            splits=data.splits if data else {},
+            provenance={
+                "source": str(self.source or ""),
+                "settings": self.settings,
+                "left_out": [list(pair) for pair in self.failed],
+            },
+            complete=complete,
+        )
+
+    def report(self) -> ImportReport:
+        store = Store(self.out)
+        counts = {label: int((store.columns["label"] == label).sum()) for label in (*store.classes, "")}
+        splits = {
+            name: {part: int((store.columns[f"split_{name}"] == part).sum()) for part in ("train", "test")}
+            for name in store.splits
+        }
+        tags = [{tag: store.columns[tag][row] for tag in store.tags} for row in range(len(store))]
+        failed = [LeftOut(self.job.root / path, reason) for path, reason in self.failed]
+        return ImportReport(
+            store=self.out,
+            imported=len(store),
+            left_out=(*self.listing.left_out, *failed),
+            labels={label: count for label, count in counts.items() if label or count},
+            splits=splits,
+            check=self.data.check(tags) if self.data else None,
+            notes=self.listing.notes,
+        )
+
+
+def _dataset(name: str) -> Dataset | None:
+    from skelact.datasets import get_dataset
+
+    return get_dataset(name) if name else None
+
+
+def _check_settings(
+    data: Dataset | None,
+    clean: str | Cleaning,
+    half: bool,
+    format: str | None,
+    options: Mapping[str, Any] | None,
+    label_from: str,
+) -> None:
+    cleaning = get_cleaning(clean) if isinstance(clean, str) else clean
+    if half and isinstance(cleaning, Cleaning) and cleaning.centre == "none":
+        raise UserError("float16 is too coarse for positions that are not centred: leave it out, or centre")
+    if data is not None and (format or options or label_from != "none"):
+        raise UserError(f"data set {data.name} knows its format and labels; leave out --format and --label-from")
+
+
+def _described(clean: str | Cleaning) -> dict[str, Any]:
+    recipe = CLEANINGS.get(clean) if isinstance(clean, str) else clean
+    name = clean if isinstance(clean, str) else next((n for n, c in CLEANINGS.items() if c == clean), "own")
+    return {"recipe": name} | (asdict(recipe) if isinstance(recipe, Cleaning) else {})
+
+
+def _find(source: Path | None, data: Dataset | None, format: str | None) -> tuple[Path, Listing]:
+    """The folder that paths are relative to, and the files."""
+    if source is None:
+        raise UserError("which files? Name a file or a folder: skelact import SOURCE -o STORE")
+    source = Path(source)
+    if not source.exists():
+        raise UserError(f"{source} not found")
+    if source.is_file():
+        return source.parent, Listing((source,))
+    return source, data.find(source) if data else _find_readable(source, format)
+
+
+def _find_readable(folder: Path, format: str | None) -> Listing:
+    """All files whose names end as those of a format that can be read."""
+    from skelact.readers import READERS
+
+    readers = [READERS[format]] if format in READERS else list(READERS.values())
+    suffixes = tuple(suffix for reader in readers for suffix in reader.suffixes)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    taken = tuple(path for path in files if path.name.lower().endswith(suffixes))
+    if not taken:
+        raise UserError(f"{folder} holds no file that can be read ({', '.join(sorted(set(suffixes)))})")
+    others = len(files) - len(taken)
+    notes = (f"{others} files with other endings were not looked at.",) if others else ()
+    return Listing(taken, (), notes)
+
+
+def _digest(job: _Job, files: tuple[Path, ...]) -> str:
+    """Short hex of names and sizes: tells whether the source is still the same."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{job.source(path)}\0{path.stat().st_size}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _read_labels(path: Path) -> dict[str, dict[str, str]]:
+    """Rows of a CSV table by name: label and whatever other columns there are."""
+    if not path.is_file():
+        raise UserError(f"--label-from {path}: expected none, folder, or a CSV file with columns name and label")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        if not {"name", "label"} <= set(rows.fieldnames or ()):
+            raise FileError(
+                path, f"expected columns name and label, got {', '.join(rows.fieldnames or ['none'])}", 1
+            )
+        table: dict[str, dict[str, str]] = {}
+        for row in rows:
+            if None in row or None in row.values():
+                raise FileError(path, f"expected {len(rows.fieldnames or ())} columns", rows.line_num)
+            name = row.pop("name")
+            if name in table:
+                raise FileError(path, f"name {name!r} occurs twice", rows.line_num)
+            table[name] = row
+    return table
+
+
+def _generated(job: _Job, clips: int, seed: int, done: int) -> Iterator[Outcome]:
+    from skelact.datasets.movers import make_movers
+
+    for number, sequence in enumerate(make_movers(clips, seed)):
+        if number >= done:
+            yield Path(sequence.name), job.cleaned(sequence)
+
+
+def _read_all(job: _Job, files: tuple[Path, ...], processes: int) -> Iterator[Outcome]:
+    """Outcomes in the order of the files, whoever is ready first."""
+    if processes == 1 or len(files) <= FEW_FILES:
+        yield from ((path, job(path)) for path in files)
+        return
+    chunks = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
+    waiting: deque[Future[list[Outcome]]] = deque()
+    kind = "spawn" if os.name == "nt" else "forkserver"  # a fork would copy the threads of a progress bar
+    context = multiprocessing.get_context(kind)
+    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, _start_worker)
+    try:
+        while chunks or waiting:
+            while chunks and len(waiting) < IN_FLIGHT * processes:
+                waiting.append(pool.submit(_read_chunk, job, chunks.popleft()))
+            yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a reading process was ended from outside (out of memory?). What was imported is kept: run the same "
+            "command again to go on, with fewer --processes"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[Outcome]:
+    return [(path, job(path)) for path in paths]
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the main process alone, and a worker ends with it, even when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,378 @@
+"""Cleaning: from what a recorder wrote to what is learnt from; every step is a function Sequence -> Sequence.
+
+Convention: missing is NaN, before and after. A step that cannot be done leaves the positions as they are and
+says why in the provenance. Positions are turned by a rotation only, never mirrored.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import UserError, unknown
+from skelact.sequences.sequence import Sequence
+
+METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
+START_FRAMES = 10  # frames at the start of a clip that tell where a person faces
+STEADY_ROUNDS = 4  # rounds of the geometric median; more change the heading by less than 0.1 degrees
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """Which steps are taken, in this order; the defaults are the recipe "default".
+
+    Args:
+        persons: so many people are kept, those who move most first; 0: everyone, as recorded.
+        trim: frames at both ends in which nobody was measured are cut off.
+        fill_seconds: gaps of a joint up to this long are filled.
+        metres: positions in mm or cm become metres.
+        scale: everyone is made as large as the skeleton's rest pose.
+        centre: "frame": the main person's centre joint is the origin in every frame; "first": that of the first
+            frame is, so that the path through the room is kept; "none".
+        heading: "clip" or "start": the scene is turned about the vertical so that the main person's right side
+            points along +x over the clip or at its start; "none".
+    """
+
+    persons: int = 2
+    trim: bool = True
+    fill_seconds: float = 0.5
+    metres: bool = True
+    scale: bool = False
+    centre: Literal["none", "frame", "first"] = "frame"
+    heading: Literal["none", "clip", "start"] = "clip"
+
+    def __call__(self, sequence: Sequence) -> Sequence:
+        """The cleaned sequence.
+
+        Raises:
+            UserError: nobody was measured in any frame.
+        """
+        if not sequence.valid.any():
+            raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
+        if self.persons:
+            sequence = keep_people(sequence, self.persons)
+        if self.trim:
+            sequence = trim_ends(sequence)
+        if self.fill_seconds > 0:
+            sequence = fill_gaps(sequence, self.fill_seconds)
+        if self.metres:
+            sequence = to_metres(sequence)
+        if self.scale:
+            sequence = to_rest_size(sequence)
+        if self.centre != "none":
+            sequence = move_to_centre(sequence, self.centre)
+        if self.heading != "none":
+            sequence = turn_to_front(sequence, self.heading)
+        return sequence
+
+
+def keep_people(sequence: Sequence, persons: int) -> Sequence:
+    """Keep the people who move most, the liveliest first.
+
+    Where the recorder gave identities, the places are sorted by them first, so that a person stays in one place.
+    How much somebody moves is the spread of each joint over time in the frames in which they were measured,
+    times the share of frames in which they were: a chair stands still, a glitch is soon gone.
+    """
+    positions, confidence = sequence.positions, sequence.confidence
+    if sequence.track is not None:
+        positions = _by_track(positions, sequence.track, np.nan)
+        confidence = None if confidence is None else _by_track(confidence, sequence.track, 0.0)
+    measured = ~np.isnan(positions[..., 0])  # (T, M, V)
+    people = np.flatnonzero(measured.any(axis=(0, 2)))
+    if len(people) > 1:
+        liveliness = _liveliness(positions[:, people], measured[:, people])
+        people = people[np.argsort(-liveliness, kind="stable")][:persons]
+    return replace(
+        _moved(sequence, positions[:, people], f"keep_people(persons={persons})"),
+        confidence=None if confidence is None else confidence[:, people],
+        track=None,
+    )
+
+
+def trim_ends(sequence: Sequence) -> Sequence:
+    """Cut off the frames at both ends in which nobody was measured."""
+    seen = np.flatnonzero(sequence.valid.any(axis=(1, 2)))
+    part = slice(int(seen[0]), int(seen[-1]) + 1)
+    return replace(
+        _moved(sequence, sequence.positions[part], "trim_ends()"),
+        confidence=None if sequence.confidence is None else sequence.confidence[part],
+        track=None if sequence.track is None else sequence.track[part],
+    )
+
+
+def fill_gaps(sequence: Sequence, seconds: float) -> Sequence:
+    """Fill gaps of each joint up to ``seconds`` long, linearly; at the ends of a clip the nearest place holds.
+
+    Longer gaps stay as they are, wholly.
+    """
+    done = f"fill_gaps(seconds={seconds:g})"
+    if sequence.valid.all():
+        return _moved(sequence, sequence.positions, done)
+    frames, persons, joints, coordinates = sequence.positions.shape
+    measured = sequence.valid.reshape(frames, -1)
+    somewhere = np.flatnonzero(measured.any(axis=0) & ~measured.all(axis=0))
+    tracks = sequence.positions.reshape(frames, -1, coordinates).copy()
+    tracks[:, somewhere] = _filled(tracks[:, somewhere], measured[:, somewhere], seconds * sequence.fps)
+    return _moved(sequence, tracks.reshape(frames, persons, joints, coordinates), done)
+
+
+def to_metres(sequence: Sequence) -> Sequence:
+    """Positions in mm or cm become metres; other units (pixels) stay."""
+    factor = METRES.get(sequence.unit)
+    if factor is None:
+        return _moved(sequence, sequence.positions, f"to_metres: skipped, the unit is {sequence.unit}")
+    if factor == 1.0:
+        return _moved(sequence, sequence.positions, "to_metres()")
+    return replace(_moved(sequence, sequence.positions * np.float32(factor), "to_metres()"), unit="m")
+
+
+def to_rest_size(sequence: Sequence) -> Sequence:
+    """Divide by the size of the main person, so that everyone is as large as the skeleton's rest pose.
+
+    Size is the summed length of the bones, each the median over the frames in which it was measured. All people
+    of a scene are scaled alike, so their distances keep their meaning. The unit becomes metres of that adult.
+    """
+    child, parent = np.array(sequence.skeleton.bones).T
+    person = sequence.positions[:, 0].astype(np.float64)
+    lengths = np.linalg.norm(person[:, child] - person[:, parent], axis=-1)  # (T, bones)
+    known = ~np.isnan(lengths).all(axis=0)
+    rest = np.linalg.norm(sequence.skeleton.rest[child] - sequence.skeleton.rest[parent], axis=-1)
+    size = np.nanmedian(lengths[:, known], axis=0).sum() if known.any() else 0.0
+    if size <= 0:
+        return _moved(sequence, sequence.positions, "to_rest_size: skipped, no bone was measured")
+    factor = np.float32(rest[known].sum() / size)
+    return replace(_moved(sequence, sequence.positions * factor, "to_rest_size()"), unit="m")
+
+
+def move_to_centre(sequence: Sequence, of: Literal["frame", "first"]) -> Sequence:
+    """Make the main person's centre joint the origin, in every frame or once for the clip.
+
+    Where that joint is missing, its place is taken from the frames around; where it is missing always, the mean
+    of the person's joints stands for it.
+    """
+    person = sequence.positions[:, 0]
+    centre = person[:, sequence.skeleton.centre]
+    measured = ~np.isnan(centre[:, 0])
+    if not measured.any():
+        seen = ~np.isnan(person[..., 0])
+        measured = np.asarray(seen.any(axis=1))
+        count = np.maximum(seen.sum(axis=1), 1)[:, None]
+        centre = np.where(measured[:, None], np.nan_to_num(person).sum(axis=1) / count, np.nan)
+    if of == "first":
+        origin = centre[np.argmax(measured)]
+        return _moved(sequence, sequence.positions - origin, "move_to_centre(of=first)")
+    if not measured.all():
+        centre = _filled(centre[:, None], measured[:, None], np.inf)[:, 0]
+    return _moved(sequence, sequence.positions - centre[:, None, None], "move_to_centre(of=frame)")
+
+
+def turn_to_front(sequence: Sequence, over: Literal["clip", "start"]) -> Sequence:
+    """Turn the scene about the vertical so that the main person's right side points along +x.
+
+    Where the right side is, is asked of shoulders and hips, right minus left, in each frame; the answer is the
+    geometric median of these directions, so that frames in which a recorder mixed up the sides do not count.
+
+    Convention: with +y up the person then faces -z, as the rest pose does. (Where x itself is the vertical,
+    the right side points along +y.)
+    """
+    done = f"turn_to_front(over={over})"
+    if sequence.positions.shape[3] != 3:
+        return _moved(sequence, sequence.positions, "turn_to_front: skipped, positions are flat")
+    if not sequence.skeleton.across:
+        return _moved(
+            sequence, sequence.positions, "turn_to_front: skipped, the skeleton has neither shoulders nor hips"
+        )
+    up = np.zeros(3)
+    up["xyz".index(sequence.up[1])] = 1.0 if sequence.up[0] == "+" else -1.0
+    side = np.eye(3)[1 if abs(up[0]) else 0]
+    ahead = np.cross(up, side)  # right-handed: side, ahead', up
+    right = _right_side(sequence) @ np.stack([side, ahead], axis=1)  # (frames seen, 2) on the floor
+    if over == "start":
+        right = right[:START_FRAMES]
+    heading = _steady_direction(right)
+    if heading is None:
+        return _moved(sequence, sequence.positions, "turn_to_front: skipped, shoulders and hips were not measured")
+    cosine, sine = heading
+    floor = np.outer(side, cosine * side + sine * ahead) + np.outer(ahead, cosine * ahead - sine * side)
+    rotation = (floor + np.outer(up, up)).astype(np.float32)
+    return _moved(sequence, sequence.positions @ rotation.T, done)
+
+
+def keep_widest(sequence: Sequence) -> Sequence:
+    """Of the first four places, keep the two of the widest spread, the widest first.
+
+    Spread is the standard deviation of x, plus that of y and of z, over all joints of all frames in which the
+    place is taken; a joint that was not measured counts as 0 in it.
+
+    Source: SCD-Net, sec. "Data", the selection of bodies in NTU RGB+D.
+    """
+    places = sequence.positions[:, :4].swapaxes(0, 1).astype(np.float64)
+    present = np.asarray(~np.isnan(places[..., 0]).all(axis=2), dtype=np.bool_)  # (M, T)
+    spread = [
+        np.nan_to_num(place[seen]).std(axis=(0, 1)).sum() if seen.any() else 0.0
+        for place, seen in zip(places, present, strict=True)
+    ]
+    order = np.argsort(-np.array(spread), kind="stable")[:2]
+    order = np.array([place for place in order if present[place].any()], dtype=np.int64)
+    plain = replace(sequence, confidence=None, track=None)
+    return _moved(plain, sequence.positions[:, order], "keep_widest()")
+
+
+def ntu_agcn(sequence: Sequence) -> Sequence:
+    """The published preprocessing of NTU RGB+D, for comparison with published numbers.
+
+    The two places of the widest spread are kept; a person missing at the start is moved to it; the first
+    person's joint 1 is the origin in every frame; the first frame is turned so that the spine (joint 0 to 1)
+    points along +z, then so that joint 8 minus joint 4, across the shoulders, points along +x. That last turn
+    is the shortest one, so it may tilt the spine again. Clips keep their true number of frames; absent people
+    are NaN, where the published arrays hold 0.
+
+    Source: SCD-Net, sec. "Data"; 2s-AGCN, whose preprocessing it takes over.
+
+    Raises:
+        UserError: not the ntu25 skeleton; nobody was measured in any frame.
+    """
+    if sequence.skeleton.name != "ntu25":
+        raise UserError(
+            f"cleaning ntu-agcn is for skeleton ntu25, sequence {sequence.name!r} has {sequence.skeleton.name}. "
+            "Take --clean default"
+        )
+    if not sequence.valid.any():
+        raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
+    sequence = keep_widest(sequence)
+    positions = sequence.positions.astype(np.float64)
+    positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
+    positions -= np.nan_to_num(positions[:, :1, 1:2])
+    first = positions[0, 0]
+    positions = positions @ _shortest_turn(first[1] - first[0], np.array([0.0, 0.0, 1.0])).T
+    first = positions[0, 0]
+    positions = positions @ _shortest_turn(first[8] - first[4], np.array([1.0, 0.0, 0.0])).T
+    return replace(_moved(sequence, positions.astype(np.float32), "ntu_agcn()"), up="+z")
+
+
+NOTHING = Cleaning(
+    persons=0, trim=False, fill_seconds=0.0, metres=False, scale=False, centre="none", heading="none"
+)
+CLEANINGS: Mapping[str, Callable[[Sequence], Sequence]] = {
+    "default": Cleaning(),
+    "none": NOTHING,
+    "ntu-agcn": ntu_agcn,
+}
+
+
+def get_cleaning(name: str) -> Callable[[Sequence], Sequence]:
+    """The recipe of this name; a ``UserError`` lists the known ones otherwise."""
+    if name not in CLEANINGS:
+        raise unknown("cleaning", name, CLEANINGS)
+    return CLEANINGS[name]
+
+
+def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str) -> Sequence:
+    return replace(sequence, positions=positions, provenance=(*sequence.provenance, step))
+
+
+def _by_track(values: NDArray[np.float32], track: NDArray[np.int64], missing: float) -> NDArray[np.float32]:
+    """(T, K, ...) one place for each of the K identities of ``track`` (T, M), in the order they appear."""
+    identities, first, place = np.unique(track, return_index=True, return_inverse=True)
+    order = np.argsort(first[identities >= 0], kind="stable")
+    rank = np.full(len(identities), -1)
+    rank[np.flatnonzero(identities >= 0)[order]] = np.arange(len(order))
+    target = rank[place.reshape(track.shape)]
+    frame, slot = np.nonzero(target >= 0)
+    sorted_ = np.full((len(values), max(len(order), 1), *values.shape[2:]), missing, dtype=np.float32)
+    sorted_[frame, target[frame, slot]] = values[frame, slot]
+    return sorted_
+
+
+def _liveliness(positions: NDArray[np.float32], measured: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(M,) spread of the joints over time, averaged over joints, times the share of frames measured."""
+    weight = measured[..., None]
+    count = np.maximum(weight.sum(axis=0), 1)  # (M, V, 1)
+    filled = np.where(weight, positions, 0.0)
+    mean = filled.sum(axis=0) / count
+    variance = (np.where(weight, positions - mean, 0.0) ** 2).sum(axis=0) / count
+    spread = np.sqrt(variance).sum(axis=-1).mean(axis=-1)
+    present: NDArray[np.float64] = measured.any(axis=2).mean(axis=0)
+    return np.asarray(spread * present, dtype=np.float64)
+
+
+def _filled(tracks: NDArray[np.floating], measured: NDArray[np.bool_], longest: float) -> NDArray[np.float32]:
+    """Linear interpolation over time of gaps of at most ``longest`` frames.
+
+    Args:
+        tracks: (T, K, C).
+        measured: (T, K), each column somewhere true.
+        longest: in frames; a gap at an end counts like one between.
+    """
+    frames = len(tracks)
+    time = np.arange(frames)[:, None]
+    before = np.maximum.accumulate(np.where(measured, time, -1), axis=0)
+    after = np.minimum.accumulate(np.where(measured, time, frames)[::-1], axis=0)[::-1]
+    wanted = ~measured & (after - before - 1 <= longest)
+    frame, column = np.nonzero(wanted)
+    low, high = before[frame, column], after[frame, column]
+    low, high = np.where(low < 0, high, low), np.where(high == frames, low, high)  # an end holds
+    share = ((frame - low) / np.maximum(high - low, 1))[:, None]
+    result = np.array(tracks, dtype=np.float32)
+    result[frame, column] = tracks[low, column] * (1 - share) + tracks[high, column] * share
+    return result
+
+
+def _right_side(sequence: Sequence) -> NDArray[np.float64]:
+    """(frames seen, 3) right minus left of the main person, averaged over shoulders and hips."""
+    right, left = np.array(sequence.skeleton.across).T
+    person = sequence.positions[:, 0].astype(np.float64)
+    across = person[:, right] - person[:, left]  # (T, pairs, 3)
+    known = ~np.isnan(across[..., :1])
+    total = np.where(known, across, 0.0).sum(axis=1)
+    return np.asarray((total / np.maximum(known.sum(axis=1), 1))[known.any(axis=(1, 2))])
+
+
+def _steady_direction(vectors: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Unit vector along the geometric median of the directions of ``vectors`` (K, 2); None when there is none."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    directions = vectors[lengths > 1e-6] / lengths[lengths > 1e-6, None]
+    if len(directions) == 0:
+        return None
+    middle = directions.mean(axis=0)
+    for _ in range(STEADY_ROUNDS):
+        distance = np.linalg.norm(directions - middle, axis=1)
+        weight = 1.0 / np.maximum(distance, 1e-3)
+        middle = (weight[:, None] * directions).sum(axis=0) / weight.sum()
+    length = float(np.linalg.norm(middle))
+    return np.asarray(middle / length) if length > 1e-6 else directions[0]
+
+
+def _from_the_start(person: NDArray[np.float64], end: int = 300) -> NDArray[np.float64]:
+    """(T, V, C) with a first frame: missing frames are left out and the end is filled by starting over.
+
+    Only somebody missing in frame 0 is moved. Published clips are repeated up to frame ``end`` beforehand, so a
+    gap at the end of a shorter clip is a gap in the middle there, and stays.
+    """
+    seen = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1))
+    if len(seen) and seen[0] > 0:
+        return person[np.resize(seen, len(person))]
+    if len(seen) and len(person) >= end:
+        last = seen[-1] + 1
+        person = np.concatenate([person[:last], person[np.arange(len(person) - last) % last]])
+    return person
+
+
+def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) the rotation by the smallest angle that takes the direction of ``vector`` to the unit ``target``.
+
+    No turn where the vector is unknown or has no length, or points along the target or against it already.
+    """
+    length = np.linalg.norm(vector)
+    if not np.isfinite(length) or length < 1e-6:
+        return np.eye(3)
+    direction = vector / length
+    axis = np.cross(direction, target)
+    sine, cosine = np.linalg.norm(axis), float(direction @ target)
+    if sine < 1e-6:
+        return np.eye(3)
+    x, y, z = axis / sine
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
