@@ -143,6 +143,18 @@ def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Re
     return from_dict(Recipe, values, where=f"recipe {path}" if path else "settings")
 
 
+def override(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
+    """A recipe with some of its settings replaced by ``key=value`` words, as in ``load_recipe``.
+
+    Raises:
+        UserError: an unknown key or a value of another type.
+    """
+    values = to_dict(recipe)
+    for word in words:
+        _set(values, word)
+    return from_dict(Recipe, values, where="settings")
+
+
 def from_dict(kind: type[Settings], values: Mapping[str, Any], where: str, prefix: str = "") -> Settings:
     """A settings dataclass from nested plain values; every key and type is checked.
 
