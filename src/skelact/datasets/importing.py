@@ -98,7 +98,8 @@ class _Job:
         sequence = read(path, self.format, **self.options)
         name = source.removesuffix(path.suffix)
         tags: dict[str, Tag] = {**sequence.tags, "source": source}
-        label = sequence.label
+        number = tags.pop("label", "")  # some formats carry a number, and no name
+        label = sequence.label or str(number) or None
         if self.by_folder:
             label = path.parent.name
         row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
@@ -288,9 +289,11 @@ class _Import:
 
 
 def _dataset(name: str) -> Dataset | None:
+    if not name:
+        return None
     from skelact.datasets import get_dataset
 
-    return get_dataset(name) if name else None
+    return get_dataset(name)
 
 
 def _check_settings(
@@ -306,6 +309,12 @@ def _check_settings(
         raise UserError("float16 is too coarse for positions that are not centred: leave it out, or centre")
     if data is not None and (format or options or label_from != "none"):
         raise UserError(f"data set {data.name} knows its format and labels; leave out --format and --label-from")
+    if format:
+        from skelact.readers import check_options, get_reader
+
+        check_options(get_reader(format), dict(options or {}))
+    elif options:
+        raise UserError(f"options {', '.join(options)} are for one format; name it: --format")
 
 
 def _described(clean: str | Cleaning) -> dict[str, Any]:

@@ -1,0 +1,149 @@
+"""``skelact import``: recordings -> store."""
+
+import json
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from skelact.errors import UserError
+
+if TYPE_CHECKING:
+    from skelact.datasets.importing import ImportReport, Progress
+
+SHOWN = 20  # left-out files that are listed; --json has all
+
+
+def run(
+    source: Path | None = None,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    dataset: str = "",
+    clean: str = "default",
+    format: str = "",
+    option: tuple[str, ...] = (),
+    label_from: str = "none",
+    clips: int = 2000,
+    seed: int = 0,
+    processes: int = 0,
+    overwrite: bool = False,
+    float16: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Read recordings, clean them and put them in a store.
+
+    Files that cannot be read are left out and named with the reason; exit status 3 says that there were some.
+    An import that was interrupted goes on where it stopped when the same command is given again.
+
+    Args:
+        source: a file, or a folder of files; not for generated data sets.
+        out: folder of the store.
+        dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
+            movers are generated and need no source.
+        clean: cleaning recipe: default, none, ntu-agcn.
+        format: format of the files, where their names and contents do not tell.
+        option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
+        label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
+        clips: how many clips to generate.
+        seed: of the generated clips.
+        processes: that read; 0: one per core.
+        overwrite: replace the store that is there.
+        float16: half the size, 1 mm exact within 2 m of the centre.
+        as_json: print the report as JSON.
+    """
+    from skelact.datasets.importing import import_recordings
+
+    with _progress_bar() as progress:
+        report = import_recordings(
+            source,
+            out,
+            dataset=dataset,
+            format=format or None,
+            options=_options(option),
+            clean=clean,
+            label_from=label_from,
+            clips=clips,
+            seed=seed,
+            processes=processes,
+            overwrite=overwrite,
+            half=float16,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(report)
+    else:
+        _print(report)
+    return 3 if report.left_out else 0
+
+
+def _options(words: tuple[str, ...]) -> dict[str, Any]:
+    """Values as in TOML; a word that is none is text."""
+    options: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise UserError(f"--option {word}: expected key=value, such as fps=30")
+        try:
+            options[key] = tomllib.loads(f"x = {text}")["x"]
+        except tomllib.TOMLDecodeError:
+            options[key] = text
+    return options
+
+
+@contextmanager
+def _progress_bar() -> Iterator["Progress"]:
+    """A bar on stderr with files per second and the time left; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("import"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("import", total=None, speed="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=done, total=total, speed=f"{speed:,.0f} files/s" if speed else "")
+
+        yield show
+
+
+def _print(report: "ImportReport") -> None:
+    print(f"{report.store}: {report.imported} sequences")
+    print("labels: " + ", ".join(f"{label or '(none)'} {count}" for label, count in report.labels.items()))
+    for split, parts in report.splits.items():
+        print(f"split {split}: " + ", ".join(f"{part} {count}" for part, count in parts.items()))
+    if report.check:
+        print(report.check.text)
+    for note in report.notes:
+        print(note)
+    if report.left_out:
+        print(f"left out: {len(report.left_out)} files", file=sys.stderr)
+        for left_out in report.left_out[:SHOWN]:
+            print(f"  {left_out.path}: {left_out.reason}", file=sys.stderr)
+        if len(report.left_out) > SHOWN:
+            print(f"  and {len(report.left_out) - SHOWN} more; --json names all", file=sys.stderr)
+
+
+def _print_json(report: "ImportReport") -> None:
+    values = {
+        "store": str(report.store),
+        "imported": report.imported,
+        "left_out": [{"path": str(one.path), "reason": one.reason} for one in report.left_out],
+        "labels": dict(report.labels),
+        "splits": {split: dict(parts) for split, parts in report.splits.items()},
+        "complete": report.check.complete if report.check else None,
+        "check": report.check.text if report.check else "",
+        "notes": list(report.notes),
+    }
+    print(json.dumps(values, indent=1, ensure_ascii=False))

@@ -1,0 +1,128 @@
+"""``skelact inspect``: what is in a store or a recording."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from skelact.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from skelact.sequences import Sequence
+    from skelact.sequences.store import Store
+    from skelact.sequences.summary import Summary
+
+
+def run(
+    path: Path,
+    *,
+    picture: Path | None = None,
+    clip: str = "",
+    clean: str = "none",
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> None:
+    """Say what is in a store or a recording, check that it is whole, and draw it.
+
+    Args:
+        path: a store, or a file with one recording.
+        picture: draw a sequence to this file: .gif is a film, .png .svg .pdf a strip of poses.
+        clip: which sequence of the store to draw or to describe alone: its name or its row.
+        clean: cleaning recipe for a file before it is described: default, none, ntu-agcn.
+        as_json: print JSON.
+    """
+    from skelact.sequences.summary import summarise_sequence, summarise_store
+
+    sequence: Sequence | None = None
+    if path.is_dir() or not path.exists():
+        from skelact.sequences.store import Store
+
+        store = Store(path)
+        if clip or picture:
+            sequence = store.sequence(_row(store, clip or "0"))
+        if clip:
+            assert sequence is not None
+            summary = summarise_sequence(sequence)
+        else:
+            store.verify()
+            summary = summarise_store(store)
+    else:
+        sequence = _recording(path, clean)
+        summary = summarise_sequence(sequence)
+    if picture:
+        assert sequence is not None
+        _draw(sequence, picture)
+    if as_json:
+        print(json.dumps(summary.to_dict(), indent=1, ensure_ascii=False))
+    else:
+        _print(path, summary)
+
+
+def _recording(path: Path, clean: str) -> "Sequence":
+    from skelact.readers import read
+    from skelact.sequences.cleaning import get_cleaning
+
+    return get_cleaning(clean)(read(path))
+
+
+def _row(store: "Store", clip: str) -> int:
+    """Row of a sequence by name or number."""
+    names = store.columns["name"].tolist()
+    if clip in names:
+        return int(names.index(clip))
+    if clip.isdigit() and int(clip) < len(store):
+        return int(clip)
+    if clip.isdigit():
+        raise UserError(f"--clip {clip}: the store has {len(store)} sequences, 0 to {len(store) - 1}")
+    raise unknown("clip", clip, names)
+
+
+def _draw(sequence: "Sequence", path: Path) -> None:
+    from skelact.sequences.picture import film, poses
+
+    if path.suffix.lower() == ".gif":
+        film(sequence, path)
+    elif path.suffix.lower() in (".png", ".svg", ".pdf"):
+        poses(sequence).savefig(path, dpi=150)
+    else:
+        raise UserError(f"--picture {path}: expected a name that ends in .gif, .png, .svg or .pdf")
+
+
+def _print(path: Path, summary: "Summary") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    values = summary.values
+    console = Console(soft_wrap=True, highlight=False)
+    table = Table(show_header=False, box=None, title=str(path), title_justify="left", pad_edge=False)
+    for key, text in _lines(values):
+        table.add_row(key, text)
+    console.print(table)
+    if values["labels"]:
+        counts = Table("label", "sequences", box=None, pad_edge=False)
+        for label, count in values["labels"].items():
+            counts.add_row(label, f"{count:,}")
+        console.print(counts)
+    for finding in summary.findings:
+        console.print(f"looks wrong: {finding.text}", markup=False)
+    if not summary.findings:
+        console.print("nothing looks wrong")
+
+
+def _lines(values: dict[str, Any]) -> list[tuple[str, str]]:
+    length = values["frames_per_sequence"]
+    lines = [
+        ("sequences", f"{values['sequences']:,}"),
+        ("frames", f"{values['frames']:,} ({length['min']} to {length['max']}, median {length['median']:g})"),
+        ("time", f"{values['seconds']:,.1f} s at {values['fps']:g} Hz"),
+        (
+            "skeleton",
+            f"{values['skeleton']}, {values['coordinates']} coordinates, {values['unit']}, {values['up']} up",
+        ),
+        ("persons", f"up to {values['persons']}"),
+        ("missing", f"{100 * values['missing']:.2f} % of the joints"),
+    ]
+    for split, parts in values["splits"].items():
+        lines.append((f"split {split}", ", ".join(f"{part} {count:,}" for part, count in parts.items())))
+    lines.append(("fingerprint", values["fingerprint"]))
+    return lines

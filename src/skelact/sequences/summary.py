@@ -1,0 +1,207 @@
+"""What is in a store or a recording, and what looks wrong with it."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.sequences.sequence import Sequence
+from skelact.sequences.store import Store
+
+SHORT_FRAMES = 5  # a clip of fewer frames shows hardly an action
+LONG_GAP_SECONDS = 1.0  # a person missing for longer in the middle of a clip
+NAMED = 3  # sequences that a finding names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that looks wrong.
+
+    Args:
+        what: a word or two that name the kind.
+        text: a whole sentence.
+        sequences: names of the sequences it concerns.
+    """
+
+    what: str
+    text: str
+    sequences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in a store or a recording.
+
+    Args:
+        values: plain values, see ``summarise_store`` and ``summarise_sequence``.
+        findings: what looks wrong.
+    """
+
+    values: dict[str, Any]
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file; findings under ``looks_wrong``."""
+        findings = [
+            {"what": found.what, "text": found.text, "sequences": list(found.sequences)} for found in self.findings
+        ]
+        return {**self.values, "looks_wrong": findings}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one pass over the positions of a sequence tells."""
+
+    name: str
+    frames: int
+    fps: float
+    joints: int  # places of joints: frames * people * joints
+    missing: int  # of them not measured
+    dead: tuple[int, ...]  # joints that are nowhere measured
+    gap_seconds: float  # longest time in the middle of the clip in which the main person was not measured
+    content: bytes  # digest of the positions
+
+
+def summarise_store(store: Store, progress: Callable[[int, int], None] | None = None) -> Summary:
+    """Counts per label and split, length, and what looks wrong; reads every position once.
+
+    Args:
+        store: an open store.
+        progress: called with (sequences done, sequences in all).
+
+    Returns:
+        Summary with sequences, frames, skeleton, labels, splits, persons, seconds, fps, unit, up, coordinates,
+        missing (share of joints), fingerprint, dataset, complete, cleaning, tags.
+    """
+    looks = []
+    names, fps = store.columns["name"].tolist(), store.columns["fps"].tolist()
+    for row in range(len(store)):
+        looks.append(_look(names[row], store.positions(row), fps[row]))
+        if progress:
+            progress(row + 1, len(store))
+    values = {
+        "sequences": len(store),
+        "frames": sum(look.frames for look in looks),
+        "skeleton": store.skeleton.name,
+        "labels": _counts(store.columns["label"].tolist(), store.classes),
+        "splits": {name: _counts(store.columns[f"split_{name}"], ("train", "test")) for name in store.splits},
+        **_shared(looks),
+        "persons": store.persons,
+        "unit": store.unit,
+        "up": store.up,
+        "coordinates": store.coordinates,
+        "fingerprint": store.fingerprint,
+        "dataset": store.dataset,
+        "complete": bool(store.info["complete"]),
+        "cleaning": store.info["provenance"].get("settings", {}).get("clean", {}),
+        "steps": [list(steps) for steps in store.info["steps"]],
+        "tags": {tag: len(np.unique(np.ma.compressed(store.columns[tag]))) for tag in store.tags},
+    }
+    unfinished = () if store.info["complete"] else (Finding("unfinished", UNFINISHED, ()),)
+    return Summary(values, (*unfinished, *_findings(looks, store.skeleton.joints)))
+
+
+UNFINISHED = "The import was interrupted; the same command goes on where it stopped."
+
+
+def summarise_sequence(sequence: Sequence) -> Summary:
+    """The same of one recording; ``tags`` are its own."""
+    look = _look(sequence.name, sequence.positions, sequence.fps)
+    values = {
+        "sequences": 1,
+        "frames": sequence.frames,
+        "skeleton": sequence.skeleton.name,
+        "labels": {sequence.label: 1} if sequence.label else {},
+        "splits": {},
+        **_shared([look]),
+        "persons": sequence.persons,
+        "unit": sequence.unit,
+        "up": sequence.up,
+        "coordinates": int(sequence.positions.shape[3]),
+        "fingerprint": hashlib.sha256(look.content).hexdigest()[:16],
+        "tags": dict(sequence.tags),
+    }
+    return Summary(values, tuple(_findings([look], sequence.skeleton.joints)))
+
+
+def _look(name: str, positions: NDArray[np.float32], fps: float) -> _Look:
+    measured = ~np.isnan(positions[..., 0])
+    count = int(measured.sum())
+    present = np.flatnonzero(measured[:, 0].any(axis=1))
+    gap = int(np.diff(present).max(initial=1)) - 1
+    dead: tuple[int, ...] = ()
+    if count < measured.size:
+        dead = tuple(np.flatnonzero(~measured.any(axis=(0, 1))).tolist())
+    digest = hashlib.blake2b(np.ascontiguousarray(positions).data, digest_size=16).digest()
+    return _Look(name, len(positions), fps, measured.size, measured.size - count, dead, gap / fps, digest)
+
+
+def _shared(looks: list[_Look]) -> dict[str, Any]:
+    """Time and missing joints; the frame rate is that of most."""
+    frames = np.array([look.frames for look in looks])
+    return {
+        "seconds": round(float(sum(look.frames / look.fps for look in looks)), 3),
+        "fps": Counter(look.fps for look in looks).most_common(1)[0][0],
+        "frames_per_sequence": {
+            "min": int(frames.min()),
+            "median": float(np.median(frames)),
+            "max": int(frames.max()),
+        },
+        "missing": round(sum(look.missing for look in looks) / sum(look.joints for look in looks), 6),
+    }
+
+
+def _counts(values: Iterable[Any], known: Iterable[str] = ()) -> dict[str, int]:
+    """How often each value occurs, known ones first and also at 0; the empty one (unknown) is left out."""
+    counts: dict[str, int] = dict.fromkeys(known, 0)
+    for value in values:
+        counts[str(value)] = counts.get(str(value), 0) + 1
+    counts.pop("", None)
+    return counts
+
+
+def _findings(looks: list[_Look], joints: tuple[str, ...]) -> list[Finding]:
+    found = []
+    short = [look.name for look in looks if look.frames < SHORT_FRAMES]
+    if short:
+        found.append(_finding("very short", f"have fewer than {SHORT_FRAMES} frames", short))
+    gaps = [look.name for look in looks if look.gap_seconds > LONG_GAP_SECONDS]
+    if gaps:
+        text = f"lose the main person for more than {LONG_GAP_SECONDS:g} s in the middle"
+        found.append(_finding("long gap", text, gaps))
+    usual = Counter(look.fps for look in looks).most_common(1)[0][0]
+    others = [look.name for look in looks if look.fps != usual]
+    if others:
+        found.append(_finding("frame rate", f"have another frame rate than {usual:g} Hz", others))
+    found += _dead_joints(looks, joints)
+    found += _twice("same name", "share a name with another", looks, lambda look: look.name)
+    found += _twice("duplicate", "have exactly the positions of another", looks, lambda look: look.content)
+    return found
+
+
+def _dead_joints(looks: list[_Look], joints: tuple[str, ...]) -> list[Finding]:
+    """Joints that some sequences never have."""
+    found = []
+    for joint in sorted({joint for look in looks for joint in look.dead}):
+        names = [look.name for look in looks if joint in look.dead]
+        found.append(_finding("missing joint", f"never have joint {joints[joint]}", names))
+    return found
+
+
+def _twice(what: str, text: str, looks: list[_Look], key: Callable[[_Look], Any]) -> list[Finding]:
+    seen: set[Any] = set()
+    again = []
+    for look in looks:
+        if key(look) in seen:
+            again.append(look.name)
+        seen.add(key(look))
+    return [_finding(what, text, again)] if again else []
+
+
+def _finding(what: str, text: str, names: list[str]) -> Finding:
+    named = ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+    return Finding(what, f"{len(names)} {text}: {named}", tuple(names))
