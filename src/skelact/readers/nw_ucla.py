@@ -63,26 +63,35 @@ def _parse(path: Path, data: bytes) -> Any:
 
 
 def _positions(path: Path, frames: list[Any]) -> NDArray[np.float32]:
-    """(T, V, 3); the shape is checked frame by frame, so that an error can name the frame."""
+    """(T, V, 3) float32, finite or NaN."""
     if not frames:
         raise FileError(path, "no frames in this recording")
-    expected = (len(KINECT20), 3)
-    arrays = []
-    for number, frame in enumerate(frames, start=1):
-        try:
-            array = np.array(frame)
-        except ValueError as error:
-            raise FileError(path, f"frame {number} has joints with different numbers of coordinates") from error
-        if array.shape != expected or array.dtype.kind not in "if":
-            kind = "" if array.dtype.kind in "if" else ", not all of it numbers"
-            raise FileError(path, f"frame {number} is {array.shape}{kind}, expected {expected} numbers")
-        arrays.append(array)
+    try:
+        array = np.array(frames)
+    except ValueError:  # frames or joints of different lengths
+        array = np.empty(0)
+    if array.shape[1:] != (len(KINECT20), 3) or array.dtype.kind not in "if":
+        raise FileError(path, _what_is_wrong(frames))
     with np.errstate(over="ignore"):
-        positions = np.stack(arrays).astype(np.float32)
+        positions = array.astype(np.float32)
     wrong = np.flatnonzero(np.isinf(positions).any(axis=(1, 2)))
     if len(wrong):
         raise FileError(path, f"frame {wrong[0] + 1} has a coordinate that is not a finite number")
     return positions
+
+
+def _what_is_wrong(frames: list[Any]) -> str:
+    expected = (len(KINECT20), 3)
+    for number, frame in enumerate(frames, start=1):
+        try:
+            array = np.array(frame)
+        except ValueError:
+            return f"frame {number} has joints with different numbers of coordinates, expected {expected} numbers"
+        if array.dtype.kind not in "if":
+            return f"frame {number} is not all numbers, expected {expected} numbers"
+        if array.shape != expected:
+            return f"frame {number} is {array.shape}, expected {expected} numbers"
+    return f"the frames do not fit together, expected {expected} numbers each"
 
 
 def _looks_like_nw_ucla(head: bytes) -> bool:

@@ -1,0 +1,20 @@
+"""Datasets: which files of a benchmark are clips, their labels, official splits and published counts."""
+
+from skelact.datasets import ntu60, ntu120, nw_ucla, sbu, utd_mhad
+from skelact.datasets.dataset import Check, Dataset, Expected, LeftOut, Listing
+from skelact.errors import unknown
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (ntu60.DATASET, ntu120.DATASET, nw_ucla.DATASET, utd_mhad.DATASET, sbu.DATASET)
+}
+
+
+def get_dataset(name: str) -> Dataset:
+    """The benchmark of this name; a ``UserError`` lists the known ones otherwise."""
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    return DATASETS[name]
+
+
+__all__ = ["DATASETS", "Check", "Dataset", "Expected", "LeftOut", "Listing", "get_dataset"]
