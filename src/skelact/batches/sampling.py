@@ -1,0 +1,80 @@
+"""Cutting clips in time: a window of each clip, resized to a fixed number of frames."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from skelact.batches.batch import Batch
+
+
+def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Batch:
+    """Cut a window out of each clip and resize it to ``frames`` by linear interpolation.
+
+    Convention: half-pixel centres, as in image resizing without aligned corners: frame i of the result lies
+    at ``(i + 0.5) * length / frames - 0.5`` of the window, held at its ends. Between a measured and a missing
+    neighbour the measured one counts alone, so that missing joints do not pull towards zero.
+
+    Args:
+        batch: positions (N, T, M, V, C).
+        start: (N,) int64, first frame of the window.
+        length: (N,) int64, frames in the window, at least 1.
+        frames: frames of the result.
+
+    Returns:
+        Batch of (N, frames, M, V, C).
+    """
+    count, longest, persons, joints, coordinates = batch.positions.shape
+    device, dtype = batch.device, batch.positions.dtype
+    step = torch.arange(frames, device=device, dtype=torch.float64) + 0.5
+    last = (length - 1).unsqueeze(1)
+    place = (step * length.unsqueeze(1) / frames - 0.5).clamp(min=0.0).minimum(last.double())  # (N, frames)
+    lower = place.floor().long()
+    upper = (lower + 1).minimum(last)
+    share = (place - lower).to(dtype)
+    first_row = torch.arange(count, device=device).unsqueeze(1) * longest + start.unsqueeze(1)
+    rows = batch.positions.reshape(count * longest, persons * joints, coordinates)
+    known = batch.valid.reshape(count * longest, persons * joints)
+    below, above = (first_row + lower).flatten(), (first_row + upper).flatten()
+    weight_below = (1 - share).reshape(-1, 1) * known[below]
+    weight_above = share.reshape(-1, 1) * known[above]
+    total = weight_below + weight_above
+    valid = total > 0
+    total = torch.where(valid, total, torch.ones_like(total))
+    positions = rows[below] * (weight_below / total).unsqueeze(-1)
+    positions += rows[above] * (weight_above / total).unsqueeze(-1)
+    return replace(
+        batch,
+        positions=positions.view(count, frames, persons, joints, coordinates),
+        valid=valid.view(count, frames, persons, joints),
+        frames=torch.full_like(batch.frames, frames),
+    )
+
+
+def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator) -> Tensor:
+    """(N,) lengths of random windows: ``floor(n * u)``, u ~ U(min_crop, 1), in [min(min_frames, n), n].
+
+    Source: SCD-Net, sec. "Implementation details".
+    """
+    share = torch.rand(len(frames), generator=rng, device=frames.device, dtype=torch.float64)
+    length = (frames * (min_crop + (1 - min_crop) * share)).floor().long()
+    return length.clamp(min=min_frames).minimum(frames)
+
+
+def random_crop_resize(
+    batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator
+) -> Batch:
+    """A random window of each clip, resized to ``frames``; start uniform among the possible ones."""
+    length = random_crop_lengths(batch.frames, min_crop, min_frames, rng)
+    share = torch.rand(len(batch), generator=rng, device=batch.device, dtype=torch.float64)
+    start = (share * (batch.frames - length + 1)).floor().long().minimum(batch.frames - length)
+    return crop_resize(batch, start, length, frames)
+
+
+def centre_crop_resize(batch: Batch, frames: int, keep: float = 0.95) -> Batch:
+    """The centre ``keep`` of each clip, resized to ``frames``: the downstream clip.
+
+    ``int(n (1 - keep) / 2)`` frames are dropped at both ends. Source: SCD-Net, sec. "Implementation details".
+    """
+    drop = (batch.frames * ((1 - keep) / 2)).floor().long()
+    return crop_resize(batch, drop, batch.frames - 2 * drop, frames)

@@ -1,0 +1,45 @@
+"""Streams: what of a clip the encoder sees: joints, bones or motion."""
+
+import torch
+
+from skelact.batches.batch import Batch
+from skelact.errors import unknown
+
+
+def bone_vectors(batch: Batch) -> Batch:
+    """Replace each joint by its offset from the parent joint; the root becomes zero.
+
+    Convention: child minus parent, same axes and unit as the input. A bone is valid where both ends are.
+    """
+    parents = torch.as_tensor(batch.skeleton.parents, device=batch.device)
+    positions = batch.positions - batch.positions[:, :, :, parents]
+    return batch.with_positions(positions, batch.valid & batch.valid[:, :, :, parents])
+
+
+def motion_vectors(batch: Batch) -> Batch:
+    """Replace each frame by the difference to the next one; the last frame becomes zero.
+
+    Convention: next minus this, unit per frame. A motion is valid where both frames are.
+    """
+    positions = torch.zeros_like(batch.positions)
+    positions[:, :-1] = batch.positions[:, 1:] - batch.positions[:, :-1]
+    valid = torch.zeros_like(batch.valid)
+    valid[:, :-1] = batch.valid[:, 1:] & batch.valid[:, :-1]
+    return batch.with_positions(positions, valid)
+
+
+def _joints(batch: Batch) -> Batch:
+    return batch
+
+
+STREAMS = {"joint": _joints, "bone": bone_vectors, "motion": motion_vectors}
+
+
+def to_stream(batch: Batch, stream: str) -> Batch:
+    """The batch as joint, bone or motion stream; an unknown name is a ``UserError``."""
+    if stream not in STREAMS:
+        raise unknown("stream", stream, STREAMS)
+    return STREAMS[stream](batch)
+
+
+__all__ = ["STREAMS", "bone_vectors", "motion_vectors", "to_stream"]

@@ -1,0 +1,231 @@
+"""Channel-wise topology refinement graph convolutions over a skeleton, for any layout.
+
+Tensors inside this file are (P, C, V, T): P people, then channels, joints, frames. With time last, the three
+partitions of a joint's neighbours lie next to each other, so that one matrix product sums over all of them.
+
+Source: SCD-Net, sec. "Dual-path decoupling encoder"; CTR-GCN (Chen et al., ICCV 2021), sec. 3.
+"""
+
+from math import sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skelact.skeletons import Skeleton
+
+TEMPORAL_KERNEL = 5
+
+
+class PersonBatchNorm(nn.BatchNorm1d):
+    """Batch norm over (P, C, ...) in which a row may stand for several equal people.
+
+    With ``weight`` (P,), the number of people that each row stands for, the statistics are those of the
+    batch in which every row is repeated so often.
+    """
+
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Normalise x (P, C, ...); ``weight`` (P,) counts people, one each when None."""
+        if weight is None or not self.training:
+            flat = F.batch_norm(
+                x.flatten(2),
+                self.running_mean,
+                self.running_var,
+                self.weight,
+                self.bias,
+                self.training,
+                self.momentum or 0.0,
+                self.eps,
+            )
+            return flat.view_as(x)
+        rows = x.flatten(2)
+        people = weight.to(x.dtype)
+        count = people.sum() * rows.shape[2]
+        mean = (people @ rows.sum(dim=2)) / count
+        centred = rows - mean[:, None]
+        variance = (people @ centred.square().sum(dim=2)) / count
+        self._remember(mean, variance * count / (count - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale[:, None] + self.bias[:, None]).view_as(x)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+
+
+class PointConv(nn.Module):
+    """1x1 convolution of (P, C_in, V, T); ``parts`` convolutions of the same input side by side."""
+
+    def __init__(self, channels_in: int, channels_out: int, parts: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels_out * parts, channels_in))
+        self.bias = nn.Parameter(torch.zeros(channels_out * parts))
+        nn.init.normal_(self.weight, std=sqrt(2.0 / channels_out))  # Kaiming normal, fan-out of each part
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, C_in, V, T) -> (P, C_out * parts, V, T)."""
+        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+
+
+class GraphConv(nn.Module):
+    """Each output channel has its own graph: a learnt one, refined by the clip's own joint relations.
+
+    For partition k, ``R_k = W4_k tanh(a_k[u] - b_k[v]) alpha + PA_k`` (P, C, V, V), where a and b are 1x1
+    convolutions of the mean of x over time (the mean commutes with them, so it is taken first), and
+    ``y[u] = sum_k sum_v R_k[u, v] (W3_k x)[v]``. Then batch norm and the residual.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.relations = 8 if channels_in <= 3 else max(channels_in // 8, 1)
+        self.channels_out = channels_out
+        graph = torch.as_tensor(skeleton.adjacency, dtype=torch.get_default_dtype())
+        self.graph = nn.Parameter(graph.clone())
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.relate = PointConv(channels_in, self.relations, parts=6)  # a_0 a_1 a_2 b_0 b_1 b_2
+        self.values = PointConv(channels_in, channels_out, parts=3)  # channel by channel, three partitions each
+        self.refine_weight = nn.Parameter(torch.empty(3, channels_out, self.relations))
+        self.refine_bias = nn.Parameter(torch.zeros(3, channels_out))
+        nn.init.normal_(self.refine_weight, std=sqrt(2.0 / channels_out))
+        self.norm = PersonBatchNorm(channels_out)
+        nn.init.constant_(self.norm.weight, 1e-6)
+
+    def topology(self, x: Tensor) -> Tensor:
+        """(P, C_out, V, 3 V): what joint u takes from joint v in each partition."""
+        people, _, joints, _ = x.shape
+        related = self.relate(x.mean(dim=3, keepdim=True)).view(people, 2, 3, self.relations, joints)
+        a, b = related[:, 0], related[:, 1]
+        differences = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2)).flatten(3)  # (P, 3, r, V V)
+        scaled = self.refine_weight * self.alpha
+        refined = torch.matmul(scaled, differences).view(people, 3, self.channels_out, joints, joints)
+        fixed = self.graph.unsqueeze(1) + (self.refine_bias * self.alpha)[:, :, None, None]  # (3, C, V, V)
+        together = (refined + fixed).permute(0, 2, 3, 1, 4)
+        return together.reshape(people, self.channels_out, joints, 3 * joints)
+
+    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """(P, C_in, V, T) -> (P, C_out, V, T), before the residual."""
+        people, _, joints, frames = x.shape
+        values = self.values(x).view(people * self.channels_out, 3 * joints, frames)
+        topology = self.topology(x).view(people * self.channels_out, joints, 3 * joints)
+        y = torch.bmm(topology, values).view(people, self.channels_out, joints, frames)
+        normed: Tensor = self.norm(y, weight)
+        return normed
+
+
+class TemporalConv(nn.Module):
+    """Multi-scale temporal convolution: kernel 5 dilated by 1 and by 2, max-pooling over 3, and as it is.
+
+    The four branches begin with 1x1 convolutions of the same input, which are one here.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        branch = channels // 4
+        self.reduce = PointConv(channels, branch, parts=4)
+        self.reduce_norm = PersonBatchNorm(channels)
+        self.kernels = nn.Parameter(torch.empty(2, branch, branch, TEMPORAL_KERNEL))
+        self.kernel_bias = nn.Parameter(torch.zeros(2, branch))
+        nn.init.normal_(self.kernels, std=sqrt(2.0 / (branch * TEMPORAL_KERNEL)))
+        self.norm = PersonBatchNorm(3 * branch)
+
+    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """(P, C, V, T) -> (P, C, V, T)."""
+        reduced = self.reduce_norm(self.reduce(x), weight)
+        branch = reduced.shape[1] // 4
+        active, plain = reduced.split([3 * branch, branch], dim=1)
+        near, far, pooled = F.relu(active).chunk(3, dim=1)
+        scales = [
+            self._convolve(near, 0, dilation=1),
+            self._convolve(far, 1, dilation=2),
+            F.max_pool2d(pooled, (1, 3), stride=1, padding=(0, 1)),
+        ]
+        return torch.cat([self.norm(torch.cat(scales, dim=1), weight), plain], dim=1)
+
+    def _convolve(self, x: Tensor, branch: int, dilation: int) -> Tensor:
+        padding = (TEMPORAL_KERNEL - 1) // 2 * dilation
+        kernel = self.kernels[branch].unsqueeze(2)
+        return F.conv2d(x, kernel, self.kernel_bias[branch], padding=(0, padding), dilation=(1, dilation))
+
+
+class GraphBlock(nn.Module):
+    """Graph convolution, temporal convolution and their residuals."""
+
+    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool) -> None:
+        super().__init__()
+        self.graph = GraphConv(channels_in, channels_out, skeleton)
+        self.time = TemporalConv(channels_out)
+        self.shortcuts = 0 if channels_in == channels_out else 2 if residual else 1
+        self.residual = residual
+        if self.shortcuts:  # one for the graph convolution, one for the block: convolutions of the same input
+            self.shortcut = PointConv(channels_in, channels_out, parts=self.shortcuts)
+            self.shortcut_norm = PersonBatchNorm(channels_out * self.shortcuts)
+
+    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """(P, C_in, V, T) -> (P, C_out, V, T)."""
+        parts = self.shortcut_norm(self.shortcut(x), weight).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
+        y = F.relu(self.graph(x, weight) + parts[0])
+        y = self.time(y, weight)
+        return F.relu(y + parts[-1] if self.residual else y)
+
+
+class GraphStack(nn.Module):
+    """Input norm and graph blocks: clips -> features of every joint in every frame.
+
+    People who are absent from a clip look the same in every clip, so they are computed once and counted as
+    often as they occur.
+
+    Args:
+        skeleton: the layout; its graph starts the learnable one.
+        persons: M, people in a clip.
+        coordinates: C of the positions.
+        widths: channels of the blocks, each a multiple of 4.
+    """
+
+    def __init__(self, skeleton: Skeleton, persons: int, coordinates: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.input_norm = nn.BatchNorm1d(persons * len(skeleton) * coordinates)
+        sizes = (coordinates, *widths)
+        self.blocks = nn.ModuleList(
+            GraphBlock(c_in, c_out, skeleton, residual=block > 0)
+            for block, (c_in, c_out) in enumerate(zip(sizes, widths, strict=False))
+        )
+
+    def forward(self, positions: Tensor, present: Tensor) -> Tensor:
+        """Features of each person.
+
+        Args:
+            positions: (N, T, M, V, C), 0 where not valid.
+            present: (N, M) bool, who is in the clip at all.
+
+        Returns:
+            (N, M, C', V, T).
+        """
+        count, frames, persons, joints, coordinates = positions.shape
+        normed = self.input_norm(positions.reshape(count * frames, -1)).view(positions.shape)
+        people = normed.permute(0, 2, 4, 3, 1).reshape(count * persons, coordinates, joints, frames)
+        rows, place, weight = _distinct_people(present)
+        x = people if rows is None else people[rows]
+        for block in self.blocks:
+            x = block(x, weight)
+        if place is not None:
+            x = x[place]
+        return x.reshape(count, persons, -1, joints, frames)
+
+
+def _distinct_people(present: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Which rows of the flattened (N, M) people to compute, where each one's result lies, and the counts.
+
+    All None when everybody is there.
+    """
+    if bool(present.all()):
+        return None, None, None
+    count, persons = present.shape
+    row = torch.arange(count * persons, device=present.device).view(count, persons)
+    absent = ~present
+    first_absent = absent.to(torch.int8).argmax(dim=0)  # of each place, a clip where it is empty
+    stand_in = row[first_absent, torch.arange(persons, device=present.device)]
+    source = torch.where(present, row, stand_in).flatten()
+    rows, place, weight = source.unique(return_inverse=True, return_counts=True)
+    return rows, place, weight

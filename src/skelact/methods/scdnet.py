@@ -1,0 +1,104 @@
+"""SCD-Net pretraining: clues of one view predict the whole of another, and the other way round.
+
+Source: Wu et al., AAAI 2024, sec. "Cross-domain contrastive loss"; momentum contrast: He et al., CVPR 2020.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skelact.batches import Batch, random_view
+from skelact.config import Recipe
+from skelact.encoders import SCDNetEncoder
+from skelact.encoders.scdnet import xavier_linear
+from skelact.methods.method import Method, StepLoss
+from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector
+
+
+class ProjectedEncoder(nn.Module):
+    """The encoder with one projector for each clue and one for both together."""
+
+    def __init__(self, encoder: SCDNetEncoder, projection: int) -> None:
+        super().__init__()
+        width = encoder.dim // 2
+        self.encoder = encoder
+        self.temporal = projector(width, width, projection)
+        self.spatial = projector(width, width, projection)
+        self.instance = projector(2 * width, width, projection)
+        for part in (self.temporal, self.spatial, self.instance):
+            xavier_linear(part)
+
+    def project(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Projections of the temporal clue, the spatial clue and the whole, each (N, projection)."""
+        temporal, spatial = self.encoder.clues(batch)
+        whole = torch.cat([temporal, spatial], dim=1)
+        return self.temporal(temporal), self.spatial(spatial), self.instance(whole)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """The projections at unit length."""
+        z_t, z_s, z_i = self.project(batch)
+        return F.normalize(z_t, dim=1), F.normalize(z_s, dim=1), F.normalize(z_i, dim=1)
+
+
+class SCDNet(Method):
+    """Momentum contrast across domains, with a queue for each domain and one for the whole.
+
+    ``L = nce(z_t, k_i | Q_i) + nce(z_s, k_i | Q_i) + nce(z_i, k_t | Q_t) + nce(z_i, k_s | Q_s)``
+
+    where z comes from the query encoder and view 1, k from the momentum encoder and view 2. The momentum
+    encoder runs in training mode: its batch-norm statistics are its own.
+
+    Args:
+        encoder: the query encoder; what is kept.
+        recipe: ``data`` and ``views`` make the views, ``method`` sizes and temperature.
+    """
+
+    encoder: SCDNetEncoder
+
+    def __init__(self, encoder: SCDNetEncoder, recipe: Recipe) -> None:
+        super().__init__()
+        self.settings, self._data, self._views = recipe.method, recipe.data, recipe.views
+        self.query = ProjectedEncoder(encoder, self.settings.projection)
+        self.key = momentum_copy(self.query)
+        size, width = self.settings.queue, self.settings.projection
+        self.temporal_queue, self.spatial_queue, self.instance_queue = (Queue(size, width) for _ in range(3))
+
+    @property
+    def encoder(self) -> SCDNetEncoder:  # type: ignore[override]
+        """The query encoder."""
+        return self.query.encoder
+
+    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
+        """Two independent random views."""
+        return (
+            random_view(batch, self._data, self._views, rng),
+            random_view(batch, self._data, self._views, rng),
+        )
+
+    def before_step(self) -> None:
+        """The momentum encoder takes a small step towards the query encoder."""
+        follow(self.key, self.query, self.settings.momentum)
+
+    def loss(self, views: tuple[Batch, ...], progress: float) -> StepLoss:
+        """The four terms, named by who predicts whom."""
+        del progress  # nothing changes over the training
+        z_t, z_s, z_i = self.query(views[0])
+        with torch.no_grad():
+            k_t, k_s, k_i = self.key(views[1])
+        temperature = self.settings.temperature
+        q_t, q_s, q_i = self.temporal_queue.keys, self.spatial_queue.keys, self.instance_queue.keys
+        return StepLoss(
+            parts={
+                "temporal_to_instance": info_nce(z_t, k_i, q_i, temperature),
+                "spatial_to_instance": info_nce(z_s, k_i, q_i, temperature),
+                "instance_to_temporal": info_nce(z_i, k_t, q_t, temperature),
+                "instance_to_spatial": info_nce(z_i, k_s, q_s, temperature),
+            },
+            carry={"temporal": k_t, "spatial": k_s, "instance": k_i},
+        )
+
+    def after_step(self, step: StepLoss) -> None:
+        """The keys of this step join the queues."""
+        self.temporal_queue.push(step.carry["temporal"])
+        self.spatial_queue.push(step.carry["spatial"])
+        self.instance_queue.push(step.carry["instance"])

@@ -1,0 +1,39 @@
+"""Training with labels: the same encoder, the upper line that label-free training is held against."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from skelact.batches import Batch, random_view
+from skelact.config import Recipe
+from skelact.encoders import Encoder
+from skelact.errors import UserError
+from skelact.methods.method import Method, StepLoss
+
+
+class Supervised(Method):
+    """Cross-entropy of a linear classifier on the features of one random view.
+
+    Args:
+        encoder: trained together with the classifier.
+        recipe: ``data`` and ``views`` make the view.
+        classes: number of actions.
+    """
+
+    def __init__(self, encoder: Encoder, recipe: Recipe, classes: int) -> None:
+        super().__init__()
+        self._data, self._views = recipe.data, recipe.views
+        self.encoder = encoder
+        self.classifier = nn.Linear(encoder.dim, classes)
+
+    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch]:
+        """One random view."""
+        return (random_view(batch, self._data, self._views, rng),)
+
+    def loss(self, views: tuple[Batch, ...], progress: float) -> StepLoss:
+        """Cross-entropy with the clips' labels."""
+        del progress  # nothing changes over the training
+        if bool((views[0].label < 0).any()):
+            raise UserError("method supervised needs a label for every clip of the training part")
+        scores = self.classifier(self.encoder.embed(views[0]))
+        return StepLoss(parts={"cross_entropy": F.cross_entropy(scores, views[0].label)})
