@@ -73,6 +73,11 @@ class Store:
         """Number of sequences."""
         return len(self._places)
 
+    @property
+    def cleaning(self) -> dict[str, Any]:
+        """Name and settings of the cleaning that all sequences went through, empty where it is not known."""
+        return dict(self.info["provenance"].get("settings", {}).get("clean", {}))
+
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
         """Worker processes open the folder anew."""
         return Store, (self.path,)
