@@ -21,6 +21,8 @@ Settings = TypeVar("Settings")
 class DataSettings:
     """Which clips are learnt from and how they are cut."""
 
+    store: str = ""  # folder of the store; filled in when a run starts
+    fingerprint: str = ""  # of the store's content; filled in when a run starts
     split: str = ""  # named split of the store; its training part is used; empty: every clip
     hold_out: str = ""  # e.g. "camera=2": of the training part, these clips become the test part instead
     frames: int = 64  # frames of a view, after crop and resize

@@ -50,7 +50,9 @@ class PersonBatchNorm(nn.BatchNorm1d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)
 
@@ -164,7 +166,9 @@ class GraphBlock(nn.Module):
 
     def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T)."""
-        parts = self.shortcut_norm(self.shortcut(x), weight).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
+        parts = (
+            self.shortcut_norm(self.shortcut(x), weight).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
+        )
         y = F.relu(self.graph(x, weight) + parts[0])
         y = self.time(y, weight)
         return F.relu(y + parts[-1] if self.residual else y)
@@ -209,9 +213,8 @@ class GraphStack(nn.Module):
         x = people if rows is None else people[rows]
         for block in self.blocks:
             x = block(x, weight)
-        if place is not None:
-            x = x[place]
-        return x.reshape(count, persons, -1, joints, frames)
+        everybody: Tensor = x if place is None else x[place]
+        return everybody.reshape(count, persons, -1, joints, frames)
 
 
 def _distinct_people(present: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -227,5 +230,4 @@ def _distinct_people(present: Tensor) -> tuple[Tensor | None, Tensor | None, Ten
     first_absent = absent.to(torch.int8).argmax(dim=0)  # of each place, a clip where it is empty
     stand_in = row[first_absent, torch.arange(persons, device=present.device)]
     source = torch.where(present, row, stand_in).flatten()
-    rows, place, weight = source.unique(return_inverse=True, return_counts=True)
-    return rows, place, weight
+    return torch.unique(source, return_inverse=True, return_counts=True)  # type: ignore[no-any-return]

@@ -97,6 +97,4 @@ def _check(settings: EncoderSettings) -> None:
             f"got {list(settings.graph_widths)}"
         )
     if settings.width % settings.heads:
-        raise UserError(
-            f"encoder.width {settings.width} must be a multiple of encoder.heads {settings.heads}"
-        )
+        raise UserError(f"encoder.width {settings.width} must be a multiple of encoder.heads {settings.heads}")

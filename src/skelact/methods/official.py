@@ -32,19 +32,29 @@ def load_official(method: SCDNet, state: Arrays) -> None:
     for side, module in (("encoder_q.", method.query), ("encoder_k.", method.key)):
         ours = translate(state, side, module, used)
         _copy(module, ours, f"official {side[:-1]}")
-    for letter, queue in zip("tsi", (method.temporal_queue, method.spatial_queue, method.instance_queue), strict=True):
+    for letter, queue in zip(
+        "tsi", (method.temporal_queue, method.spatial_queue, method.instance_queue), strict=True
+    ):
         keys = torch.as_tensor(_take(state, f"{letter}_queue", used).T)
         if keys.shape != queue.keys.shape:
-            raise UserError(f"official {letter}_queue holds {tuple(keys.shape)} keys, ours {tuple(queue.keys.shape)}")
+            raise UserError(
+                f"official {letter}_queue holds {tuple(keys.shape)} keys, ours {tuple(queue.keys.shape)}"
+            )
         queue.keys.copy_(keys)
         queue.next.copy_(torch.as_tensor(_take(state, f"{letter}_queue_ptr", used)).view(1))
     left = [name for name in state if name not in used and not name.endswith("num_batches_tracked")]
     if left:
-        raise UserError(f"official weights hold {len(left)} names that SCD-Net does not know: {', '.join(left[:5])}")
+        raise UserError(
+            f"official weights hold {len(left)} names that SCD-Net does not know: {', '.join(left[:5])}"
+        )
 
 
 def translate(
-    state: Arrays, prefix: str, module: ProjectedEncoder, used: set[str] | None = None, norms: tuple[str, ...] = NORM
+    state: Arrays,
+    prefix: str,
+    module: ProjectedEncoder,
+    used: set[str] | None = None,
+    norms: tuple[str, ...] = NORM,
 ) -> dict[str, Tensor]:
     """Official arrays of one projected encoder (weights, or gradients) under our names.
 
@@ -119,7 +129,9 @@ class _Reader:
         self.joined(relate, f"{ours}.relate", ("weight", "bias"))
         for entry in ("weight", "bias"):  # channel by channel, three partitions each
             values = torch.stack([self.take(f"{conv}.conv3.{entry}") for conv in convs], dim=1)
-            self.out[f"{ours}.values.{entry}"] = values.flatten(0, 1).flatten(1) if entry == "weight" else values.flatten()
+            self.out[f"{ours}.values.{entry}"] = (
+                values.flatten(0, 1).flatten(1) if entry == "weight" else values.flatten()
+            )
             refine = torch.stack([self.take(f"{conv}.conv4.{entry}") for conv in convs])
             self.out[f"{ours}.refine_{entry}"] = refine.flatten(2) if entry == "weight" else refine
         self.plain(f"{theirs}.bn", f"{ours}.norm", self.norms)
@@ -136,7 +148,13 @@ class _Reader:
     def head(self, letter: str, ours: str) -> None:
         for layer in (0, 1, 3):
             self.plain(f"encoder.channel_{letter}.{layer}", f"encoder.{ours}_head.tokens.{layer}")
-        layer_count = len({n for n in self.state if n.startswith(f"{self.prefix}encoder.{letter}_encoder.layers.") and n.endswith("linear1.weight")})
+        layer_count = len(
+            {
+                n
+                for n in self.state
+                if n.startswith(f"{self.prefix}encoder.{letter}_encoder.layers.") and n.endswith("linear1.weight")
+            }
+        )
         for layer in range(layer_count):
             official = f"encoder.{letter}_encoder.layers.{layer}"
             own = f"encoder.{ours}_head.transformer.layers.{layer}"
@@ -162,7 +180,9 @@ def _copy(module: torch.nn.Module, values: Mapping[str, Tensor], what: str) -> N
     missing = sorted(set(own) - set(values))
     extra = sorted(set(values) - set(own))
     if missing or extra:
-        raise UserError(f"{what}: missing {', '.join(missing[:5]) or 'nothing'}; left over {', '.join(extra[:5]) or 'nothing'}")
+        raise UserError(
+            f"{what}: missing {', '.join(missing[:5]) or 'nothing'}; left over {', '.join(extra[:5]) or 'nothing'}"
+        )
     for name, value in values.items():
         if own[name].shape != value.shape:
             raise UserError(f"{what}: {name} is {tuple(value.shape)}, ours {tuple(own[name].shape)}")

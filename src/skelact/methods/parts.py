@@ -60,7 +60,8 @@ def momentum_copy(module: Module) -> Module:
 @torch.no_grad()
 def follow(twin: nn.Module, module: nn.Module, momentum: float) -> None:
     """Move every parameter of the twin: ``momentum * own + (1 - momentum) * module's``. Buffers stay."""
-    targets, sources = list(twin.parameters()), list(module.parameters())
+    targets: list[Tensor] = list(twin.parameters())
+    sources: list[Tensor] = list(module.parameters())
     torch._foreach_lerp_(targets, sources, 1.0 - momentum)
 
 

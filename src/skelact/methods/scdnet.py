@@ -53,8 +53,6 @@ class SCDNet(Method):
         recipe: ``data`` and ``views`` make the views, ``method`` sizes and temperature.
     """
 
-    encoder: SCDNetEncoder
-
     def __init__(self, encoder: SCDNetEncoder, recipe: Recipe) -> None:
         super().__init__()
         self.settings, self._data, self._views = recipe.method, recipe.data, recipe.views

@@ -1,0 +1,6 @@
+"""Training: the loop that ties batches, methods and the run folder."""
+
+from skelact.training.loop import Progress, Stopped, pretrain
+from skelact.training.runs import Run
+
+__all__ = ["Progress", "Run", "Stopped", "pretrain"]

@@ -1,0 +1,247 @@
+"""The training loop, from a store to a model, on one page.
+
+Every random draw comes from (seed, epoch, step), so that a resumed training ends with the same weights, bit
+for bit, as one that was never stopped.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skelact.config import Recipe, TrainSettings
+from skelact.encoders import SCDNetEncoder
+from skelact.errors import UserError
+from skelact.methods import Method, StepLoss, build_method
+from skelact.models.model import Model, describe, fresh_encoder, load_clips
+from skelact.sequences.store import Store
+from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
+from skelact.training.events import EventLog
+from skelact.training.memory import keep_freed_memory
+from skelact.training.runs import Run
+from skelact.training.schedule import learning_rate
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is told after each step."""
+
+    epoch: int  # epochs done
+    epochs: int
+    step: int  # steps done in all
+    steps: int  # steps of the whole training
+    parts: dict[str, float]  # loss terms of the step
+    clips_per_second: float
+
+
+class Stopped(UserError):
+    """The training was stopped and can be resumed."""
+
+
+def pretrain(
+    store: Store,
+    out: Path,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    device: str = "",
+    progress: Callable[[Progress], None] | None = None,
+) -> Model:
+    """Train an encoder on a store and leave model, settings, metrics and checkpoints in a run folder.
+
+    Args:
+        store: the training data; labels are not looked at unless the method says so.
+        out: the run folder; must be new, or the run to resume.
+        recipe: the settings; ignored on resume, where the run's own hold.
+        resume: continue from the last checkpoint of ``out``.
+        device: "cpu", "cuda", ...; the GPU if there is one when empty.
+        progress: called after each step.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM; a checkpoint has been written.
+        UserError: settings that do not fit the store, a folder in use, a loss that is not finite.
+    """
+    run = Run(out)
+    if resume:
+        recipe = run.recipe()
+        _check_same_data(recipe, store, run)
+        if run.finished:
+            return Model.load(out)
+    else:
+        data = replace(
+            recipe.data,
+            store=str(store.path.resolve()),
+            fingerprint=store.fingerprint,
+            persons=recipe.data.persons or store.persons,
+        )
+        recipe = replace(recipe, data=data)
+    rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
+    _check_size(len(rows), recipe.train, store)
+    training = _Training(store, run, recipe, rows, torch.device(device or _best_device()))
+    if not resume:
+        run.start(recipe)
+    keep_freed_memory()
+    with _stop_signals() as stop, torch.random.fork_rng(), EventLog(run.path / "events") as events:
+        return training.go(stop, events, progress)
+
+
+class _Training:
+    """State of a training while it runs."""
+
+    def __init__(
+        self, store: Store, run: Run, recipe: Recipe, rows: NDArray[np.int64], device: torch.device
+    ) -> None:
+        self.store, self.run, self.recipe, self.rows, self.device = store, run, recipe, rows, device
+        self.settings = recipe.train
+        self.batch = min(self.settings.batch, len(rows))
+        self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
+        self.method = _build(recipe, store).to(device).train()
+        learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.SGD(
+            learnt, lr=self.settings.lr, momentum=self.settings.momentum, weight_decay=self.settings.weight_decay
+        )
+
+    def go(self, stop: threading.Event, events: EventLog, progress: Callable[[Progress], None] | None) -> Model:
+        counters = self._resume()
+        while counters.epoch < self.settings.epochs:
+            self._epoch(counters, stop, progress)
+            self._end_of_epoch(counters, events)
+        info = describe(self.store) | {
+            "split": self.recipe.data.split,
+            "hold_out": self.recipe.data.hold_out,
+            "clips": len(self.rows),
+            "epochs": counters.epoch,
+            "seed": self.settings.seed,
+        }
+        model = Model(self.method.encoder, self.recipe, info)
+        model.save(self.run.path)
+        return model
+
+    def _resume(self) -> Counters:
+        path = self.run.latest_checkpoint()
+        if path is None:
+            self.run.forget_after(0)
+            return Counters()
+        counters = load_checkpoint(path, self.method, self.optimizer)
+        self.run.forget_after(counters.epoch)
+        return counters
+
+    def _epoch(
+        self, counters: Counters, stop: threading.Event, progress: Callable[[Progress], None] | None
+    ) -> None:
+        order = np.random.default_rng((self.settings.seed, counters.epoch)).permutation(self.rows)
+        started, first = time.perf_counter(), counters.step
+        for step in range(first, self.steps):
+            if stop.is_set():
+                save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+                raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
+            loss = self._step(counters.epoch, step, order[step * self.batch : (step + 1) * self.batch])
+            parts = {name: float(value) for name, value in loss.parts.items()}
+            self._check_finite(parts, counters.epoch)
+            counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
+            counters.step = step + 1
+            speed = (counters.step - first) * self.batch / (time.perf_counter() - started)
+            self.clips_per_second = speed
+            if progress is not None:
+                done = counters.epoch * self.steps + counters.step
+                total = self.settings.epochs * self.steps
+                progress(Progress(counters.epoch, self.settings.epochs, done, total, parts, speed))
+
+    def _step(self, epoch: int, step: int, rows: NDArray[np.int64]) -> StepLoss:
+        """One step: views, loss, gradient, update, what follows."""
+        seed = int(np.random.SeedSequence((self.settings.seed, epoch, step)).generate_state(1, np.uint64)[0])
+        torch.manual_seed(seed)  # dropout draws from torch's own generator
+        rng = torch.Generator(self.device).manual_seed(seed)
+        batch = load_clips(self.store, rows, self.recipe.data.persons).to(self.device)
+        done = epoch + step / self.steps
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.settings, done)
+        views = self.method.views(batch, rng)
+        self.method.before_step()
+        loss = self.method.loss(views, done / self.settings.epochs)
+        self.optimizer.zero_grad()
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.method.after_step(loss)
+        return loss
+
+    def _end_of_epoch(self, counters: Counters, events: EventLog) -> None:
+        means = {name: value / self.steps for name, value in counters.sums.items()}
+        counters.epoch, counters.step, counters.sums = counters.epoch + 1, 0, {}
+        values = means | {
+            "total": sum(means.values()),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "clips_per_second": round(self.clips_per_second, 1),
+        }
+        self.run.log({"epoch": counters.epoch, "step": counters.epoch * self.steps} | values)
+        events.write(counters.epoch, values)
+        if counters.epoch % self.settings.checkpoint_every == 0 or counters.epoch == self.settings.epochs:
+            save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+            prune(self.run.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
+
+    def _check_finite(self, parts: dict[str, float], epoch: int) -> None:
+        wrong = [name for name, value in parts.items() if not np.isfinite(value)]
+        if wrong:
+            raise UserError(
+                f"loss {', '.join(wrong)} is not finite in epoch {epoch + 1}. Lower train.lr "
+                f"(now {self.settings.lr}) or raise train.warmup_epochs (now {self.settings.warmup_epochs})"
+            )
+
+
+def _build(recipe: Recipe, store: Store) -> Method:
+    """Encoder and method with weights drawn from the seed."""
+    seed = recipe.train.seed
+    encoder = fresh_encoder(recipe, store.skeleton, recipe.data.persons, store.coordinates, seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed + 1)  # projectors and queues: not the draws of the encoder again
+        assert isinstance(encoder, SCDNetEncoder)
+        return build_method(encoder, recipe, len(store.classes))
+
+
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _check_size(clips: int, settings: TrainSettings, store: Store) -> None:
+    if clips < 2:
+        raise UserError(f"{store.path}: {clips} clips to train on, at least 2 are needed")
+    if settings.batch < 2:
+        raise UserError(f"train.batch must be at least 2, got {settings.batch}")
+
+
+def _check_same_data(recipe: Recipe, store: Store, run: Run) -> None:
+    if recipe.data.fingerprint != store.fingerprint:
+        raise UserError(
+            f"{run.path} was started on data {recipe.data.fingerprint}, {store.path} now holds "
+            f"{store.fingerprint}. Resume needs the same data"
+        )
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that the step in progress ends well; a second one ends at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
