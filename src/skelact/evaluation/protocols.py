@@ -18,11 +18,13 @@ class Protocol:
     Args:
         title: what a table says; ``{k}`` and the like are settings.
         settings: the group of the recipe that it takes its settings from.
+        draws: whether its result depends on the seed.
         run: (train, test, recipe, seed, progress) to predictions.
     """
 
     title: str
     settings: str
+    draws: bool
     run: Callable[[Labelled, Labelled, Recipe, int, Progress | None], Outcome]
 
     def title_for(self, recipe: Recipe) -> str:
@@ -39,6 +41,6 @@ def _knn(train: Labelled, test: Labelled, recipe: Recipe, _seed: int, _progress:
 
 
 PROTOCOLS = {
-    "linear": Protocol("linear probe", "linear", _linear),
-    "knn": Protocol("{k}-NN by cosine", "knn", _knn),
+    "linear": Protocol("linear probe", "linear", True, _linear),
+    "knn": Protocol("{k}-NN by cosine", "knn", False, _knn),
 }

@@ -1,0 +1,145 @@
+"""The whole evaluation: a run and a store in, numbers beside their baselines out."""
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skelact.config import Recipe, override
+from skelact.errors import UserError, unknown
+from skelact.evaluation.measure import Progress, Vectors, measure
+from skelact.evaluation.notes import notes_on
+from skelact.evaluation.parts import Parts, labelled_parts
+from skelact.evaluation.protocols import PROTOCOLS
+from skelact.evaluation.results import Outcomes, build, write, write_predictions
+from skelact.evaluation.runs import load_models
+from skelact.sequences.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that was measured.
+
+    Args:
+        run: folder of the run.
+        store: what was measured on.
+        parts: its training and test part.
+        recipe: settings of the run, those of the protocols as they were used.
+        outcomes: predictions by protocol, system (``model``, ``untrained``, ``raw``) and seed.
+        vectors: features of the first seed by system, for pictures.
+        results: what ``results.json`` says.
+        folder: where it lies.
+    """
+
+    run: Path
+    store: Store
+    parts: Parts
+    recipe: Recipe
+    outcomes: Outcomes
+    vectors: dict[str, Vectors]
+    results: dict[str, Any]
+    folder: Path
+
+
+def evaluate(
+    run: Path,
+    store: Path,
+    protocols: Sequence[str] = ("linear", "knn"),
+    split: str | None = None,
+    hold_out: str | None = None,
+    seeds: Sequence[int] = (),
+    settings: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure the trained encoders of a run beside the same encoders untrained and raw coordinates.
+
+    Features are computed once; every protocol takes them from memory. Writes ``results.json`` and
+    ``predictions.csv`` to ``<run>/evaluation/<split>``.
+
+    Args:
+        run: folder of a run, of a run of several seeds, or of a model.
+        store: folder of the store.
+        protocols: names in ``PROTOCOLS``.
+        split: name of the split; that of the training when None.
+        hold_out: such as ``camera=2``: measure on these training clips instead of the test part. When None, what
+            the training held out if the split is the training's, otherwise nothing.
+        seeds: only these seeds of the run; all when empty.
+        settings: words such as ``linear.batch=256`` that override the protocols' settings.
+        progress: told what is being done.
+
+    Raises:
+        UserError: unknown protocol, split or setting; no finished run; a store of another skeleton; a part that is
+            empty, overlaps the other or has clips without a label.
+    """
+    started = time.perf_counter()
+    chosen = _known(protocols)
+    models = load_models(Path(run), seeds)
+    recipe = _with_settings(models[0].recipe, settings)
+    opened = Store(store)
+    parts = labelled_parts(opened, *_which_part(recipe, split, hold_out))
+    outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
+    results = build(
+        run=Path(run),
+        command=_command(run, store, chosen, parts, recipe, seeds, settings),
+        store=opened,
+        parts=parts,
+        recipe=recipe,
+        outcomes=outcomes,
+        notes=notes_on(models[0], opened, parts),
+    )
+    results["seconds"] = round(time.perf_counter() - started, 2)
+    folder = Path(run) / "evaluation" / parts.folder
+    write(folder, results)
+    write_predictions(folder, opened, parts, outcomes)
+    return Evaluation(Path(run), opened, parts, recipe, outcomes, vectors, results, folder)
+
+
+def _known(protocols: Sequence[str]) -> list[str]:
+    if not protocols:
+        raise UserError(f"name at least one protocol. Known: {', '.join(sorted(PROTOCOLS))}")
+    for name in protocols:
+        if name not in PROTOCOLS:
+            raise unknown("protocol", name, PROTOCOLS)
+    return list(dict.fromkeys(protocols))
+
+
+def _with_settings(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
+    groups = sorted({protocol.settings for protocol in PROTOCOLS.values()})
+    for word in words:
+        if word.split(".")[0] not in groups:
+            raise UserError(
+                f"--set {word}: after the training only the protocols' settings can change: "
+                f"{', '.join(f'{group}.*' for group in groups)}"
+            )
+    return override(recipe, words)
+
+
+def _which_part(recipe: Recipe, split: str | None, hold_out: str | None) -> tuple[str, str]:
+    """The training's own split and hold-out, where none are named."""
+    same = split is None or split == recipe.data.split
+    default = recipe.data.hold_out if same else ""
+    return recipe.data.split if split is None else split, default if hold_out is None else hold_out
+
+
+def _command(
+    run: Path,
+    store: Path,
+    protocols: Sequence[str],
+    parts: Parts,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    settings: tuple[str, ...],
+) -> str:
+    """The command line that measures the same again; it spells out what was taken from the run."""
+    words = ["skelact", "evaluate", str(run), str(store), "--protocol", ",".join(protocols)]
+    words += ["--split", parts.split]
+    words += ["--hold-out", parts.hold_out] if parts.hold_out or recipe.data.hold_out else []
+    words += ["--seed", ",".join(map(str, seeds))] if seeds else []
+    words += [word for setting in settings for word in ("--set", setting)]
+    return shlex.join(words)
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Tell nobody."""

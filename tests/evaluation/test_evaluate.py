@@ -1,0 +1,249 @@
+"""The whole evaluation on encoders whose quality is known."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.neighbors import KNeighborsClassifier
+
+from skelact import __version__
+from skelact.errors import UserError
+from skelact.evaluation import Evaluation, evaluate
+from skelact.evaluation.intervals import wilson
+from skelact.sequences.store import Store
+
+pytestmark = pytest.mark.usefixtures("fake_model")
+
+
+@pytest.fixture
+def evaluation(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> Evaluation:
+    return evaluate(kit.write_seeds(tmp_path / "run", 0, 1, 2), store_path)
+
+
+def read(evaluation: Evaluation) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((evaluation.folder / "results.json").read_text())
+    return values
+
+
+def test_every_row_is_embedded_once(kit: SimpleNamespace, evaluation: Evaluation) -> None:
+    assert evaluation.results["seeds"] == [0, 1, 2]
+    calls = [(seed, trained) for seed, trained, _, _ in kit.embedded]
+    assert calls == [(0, True), (0, False), (1, True), (1, False), (2, True), (2, False)]
+    assert all(sorted(rows) == list(range(72)) for *_, rows in kit.embedded)
+
+
+def test_results_say_what_when_where_and_how(evaluation: Evaluation) -> None:
+    results, store = read(evaluation), evaluation.store
+    assert results == evaluation.results
+    assert evaluation.folder == evaluation.run / "evaluation" / "xview"
+    assert results["format"] == 1
+    assert results["version"] == __version__
+    assert results["seeds"] == [0, 1, 2]
+    assert results["method"] == "scdnet"
+    assert results["command"] == (
+        f"skelact evaluate {evaluation.run} {store.path} --protocol linear,knn --split xview"
+    )
+    assert results["data"] == {
+        "store": str(store.path),
+        "dataset": "people",
+        "skeleton": "kinect20",
+        "fingerprint": store.fingerprint,
+        "split": "xview",
+        "hold_out": "",
+        "clips": {"train": 48, "test": 24},
+        "classes": ["bow", "jump", "wave"],
+        "most_frequent_class": 8 / 24,
+    }
+    assert set(results["machine"]) == {"cpu", "cores", "threads", "gpu", "system", "python", "torch"}
+    assert results["seconds"] > 0
+    assert results["settings"]["linear"]["epochs"] == 6
+    assert results["notes"] == []
+
+
+def test_numbers_are_means_over_seeds_at_the_last_epoch(evaluation: Evaluation) -> None:
+    protocols = read(evaluation)["protocols"]
+    assert list(protocols) == ["linear", "knn"]
+    for name, protocol in protocols.items():
+        assert list(protocol["systems"]) == ["model", "untrained", "raw"]
+        for system, values in protocol["systems"].items():
+            by_seed = list(values["seeds"].values())
+            assert list(values["seeds"]) == ["0", "1", "2"]
+            assert values["value"] == pytest.approx(np.mean(by_seed))
+            assert values["std"] == pytest.approx(np.std(by_seed, ddof=1))
+            assert values["interval"] == pytest.approx(wilson(values["value"], 24))
+            for seed, outcome in evaluation.outcomes[name][system].items():
+                assert values["seeds"][str(seed)] == outcome.accuracy
+
+
+def test_the_best_on_test_stands_beside_under_its_own_name(evaluation: Evaluation) -> None:
+    protocols = read(evaluation)["protocols"]
+    for values in protocols["linear"]["systems"].values():
+        for seed, curve in values["curves"].items():
+            assert len(curve) == 6
+            assert values["seeds"][seed] == curve[-1]
+            assert values["best_on_test"]["seeds"][seed] == max(curve)
+        assert values["best_on_test"]["mean"] == pytest.approx(
+            np.mean([max(c) for c in values["curves"].values()])
+        )
+    for values in protocols["knn"]["systems"].values():
+        assert values["best_on_test"] is None
+        assert values["curves"] == {}
+
+
+def test_numbers_equal_those_of_scikit_learn_on_the_same_vectors(evaluation: Evaluation) -> None:
+    train, test = evaluation.vectors["model"]
+    labels = evaluation.store.labels
+    other = KNeighborsClassifier(1, algorithm="brute", metric="cosine").fit(train, labels[evaluation.parts.train])
+    expected = other.score(test, labels[evaluation.parts.test])
+    assert read(evaluation)["protocols"]["knn"]["systems"]["model"]["seeds"]["0"] == pytest.approx(expected)
+
+
+def test_what_was_learnt_shows_against_the_untrained_encoder(evaluation: Evaluation) -> None:
+    protocols = read(evaluation)["protocols"]
+    for name, protocol in protocols.items():
+        trained, untrained = protocol["systems"]["model"], protocol["systems"]["untrained"]
+        assert trained["value"] > 0.9
+        assert abs(untrained["value"] - 1 / 3) < 0.2
+        versus = protocol["versus"]["untrained"]
+        assert versus["gain"] == pytest.approx(trained["value"] - untrained["value"])
+        labels = evaluation.store.labels[evaluation.parts.test]
+        for seed, paired in versus["seeds"].items():
+            ours, theirs = (
+                evaluation.outcomes[name][s][int(seed)].predicted == labels for s in ("model", "untrained")
+            )
+            only = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+            assert (paired["only_model_right"], paired["only_other_right"]) == only
+            assert paired["p"] == pytest.approx(binomtest(only[0], sum(only)).pvalue)
+
+
+def test_raw_coordinates_give_every_seed_the_same_neighbours(evaluation: Evaluation) -> None:
+    raw = read(evaluation)["protocols"]["knn"]["systems"]["raw"]
+    assert len(set(raw["seeds"].values())) == 1
+    assert raw["std"] == 0
+    linear = evaluation.outcomes["linear"]["raw"]
+    assert linear[0].scores.tobytes() != linear[1].scores.tobytes()
+
+
+def test_confusion_and_classes_count_every_clip_of_every_seed(evaluation: Evaluation) -> None:
+    for name, protocol in read(evaluation)["protocols"].items():
+        table = np.array(protocol["confusion"])
+        assert table.sum(axis=1).tolist() == [24, 24, 24]  # 8 clips, 3 seeds
+        assert np.trace(table) / 72 == pytest.approx(protocol["systems"]["model"]["value"]), name
+        for c, values in enumerate(protocol["per_class"].values()):
+            assert values == {"clips": 8, "accuracy": pytest.approx(table[c, c] / 24)}
+
+
+def test_predictions_are_written_clip_by_clip(evaluation: Evaluation) -> None:
+    with (evaluation.folder / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == evaluation.store.columns["name"][evaluation.parts.test].tolist()
+    values = read(evaluation)["protocols"]["knn"]["systems"]["untrained"]["seeds"]["2"]
+    right = np.mean([row["label"] == row["knn/untrained/seed-2"] for row in rows])
+    assert right == pytest.approx(values)
+
+
+def test_the_same_evaluation_gives_the_same_numbers(evaluation: Evaluation) -> None:
+    again = evaluate(evaluation.run, evaluation.store.path)
+    for changing in ("created", "seconds"):
+        del again.results[changing], evaluation.results[changing]
+    assert again.results == evaluation.results
+
+
+def test_one_seed_has_no_deviation(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(kit.write_run(tmp_path / "run"), store_path, ["knn"])
+    assert evaluation.results["protocols"]["knn"]["systems"]["model"]["std"] is None
+    assert list(evaluation.results["protocols"]) == ["knn"]
+
+
+def test_a_choice_of_seeds_is_part_of_the_command(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
+    run = kit.write_seeds(tmp_path / "run", 0, 1, 2)
+    results = evaluate(run, store_path, ["knn"], seeds=[2, 0], settings=("knn.k=3",)).results
+    assert results["seeds"] == [0, 2]
+    assert results["protocols"]["knn"]["title"] == "3-NN by cosine"
+    assert results["protocols"]["knn"]["settings"] == {"k": 3}
+    assert results["command"].endswith("--protocol knn --split xview --seed 2,0 --set knn.k=3")
+
+
+def test_a_run_is_measured_on_what_it_held_out(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
+    recipe = replace(kit.recipe, data=replace(kit.recipe.data, hold_out="camera=2"))
+    run = kit.write_run(tmp_path / "run", recipe)
+    own = evaluate(run, store_path, ["knn"])
+    assert own.results["data"]["clips"] == {"train": 24, "test": 24}
+    assert set(own.store.columns["camera"][own.parts.test].tolist()) == {2}
+    assert own.folder.name == "xview+camera=2"
+    assert own.results["command"].endswith("--split xview --hold-out camera=2")
+    whole = evaluate(run, store_path, ["knn"], hold_out="")
+    assert set(whole.store.columns["camera"][whole.parts.test].tolist()) == {3}
+    assert whole.folder.name == "xview"
+    assert whole.results["command"].endswith("--split xview --hold-out ''")
+
+
+def test_test_clips_that_were_seen_in_pretraining_are_told(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    fingerprint = Store(store_path).fingerprint
+    everything = replace(kit.recipe, data=replace(kit.recipe.data, split=""))
+    run = kit.write_run(tmp_path / "all", everything, fingerprint=fingerprint)
+    assert evaluate(run, store_path, ["knn"], "xview").results["notes"] == [
+        "24 of the 24 test clips were seen in pretraining, without labels: the encoder was trained on all clips."
+    ]
+    held = replace(kit.recipe, data=replace(kit.recipe.data, hold_out="subject=1"))
+    run = kit.write_run(tmp_path / "held", held, fingerprint=fingerprint)
+    assert evaluate(run, store_path, ["knn"], hold_out="camera=2").results["notes"] == [
+        "18 of the 24 test clips were seen in pretraining, without labels: "
+        "the encoder was trained on the training part of xview, subject=1 held out."
+    ]
+    clean = kit.write_run(tmp_path / "clean", fingerprint=fingerprint)
+    assert evaluate(clean, store_path, ["knn"]).results["notes"] == []
+    foreign = kit.write_run(tmp_path / "foreign", fingerprint="another")
+    assert evaluate(foreign, store_path, ["knn"]).results["notes"] == [
+        "The encoder was trained on another store than it is measured on."
+    ]
+
+
+def test_classes_that_cannot_be_right_are_told(kit: SimpleNamespace, tmp_path: Path) -> None:
+    people = [kit.person(label, camera, 0) for camera in (1, 3) for label in ("bow", "jump")]
+    store = kit.write_store(tmp_path / "s", [*people, kit.person("wave", 3, 0)])
+    results = evaluate(kit.write_run(tmp_path / "run"), store, ["knn"]).results
+    assert results["notes"] == ["Classes without a training clip, which no protocol can get right: wave."]
+    assert results["protocols"]["knn"]["per_class"]["wave"] == {"clips": 1, "accuracy": 0.0}
+
+
+def test_progress_names_every_stage(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    run = kit.write_run(tmp_path / "run")
+    evaluate(run, store_path, progress=lambda *step: told.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
+        f"{system}: {stage}"
+        for system in ("trained encoder, seed 0", "untrained encoder, seed 0", "raw coordinates")
+        for stage in ("features", "linear probe", "1-NN by cosine")
+    ]
+    assert ("trained encoder, seed 0: features", 72, 72) in told
+    assert ("raw coordinates: linear probe", 6, 6) in told
+
+
+def test_unknown_names_are_refused_with_the_nearest(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    run = kit.write_run(tmp_path / "run")
+    refused = [
+        (["linaer"], (), "unknown protocol 'linaer'; did you mean 'linear'? Known: knn, linear"),
+        ([], (), "name at least one protocol. Known: knn, linear"),
+        (
+            ["knn"],
+            ("data.frames=3",),
+            "--set data.frames=3: after the training only the protocols' settings can change: knn.*, linear.*",
+        ),
+        (["knn"], ("knn.kk=3",), "settings: unknown setting 'knn.kk'; did you mean 'knn.k'? Known: knn.k"),
+    ]
+    for protocols, settings, message in refused:
+        with pytest.raises(UserError) as error:
+            evaluate(run, store_path, protocols, settings=settings)
+        assert str(error.value) == message
+    assert not (run / "evaluation").exists()
