@@ -44,7 +44,7 @@ def run(
         out: folder of the store.
         dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
             movers are generated and need no source.
-        clean: cleaning recipe: default, none, ntu-agcn.
+        clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=true,persons=1.
         format: format of the files, where their names and contents do not tell.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
@@ -57,22 +57,27 @@ def run(
     """
     from skelact.datasets.importing import import_recordings
 
-    with _progress_bar() as progress:
-        report = import_recordings(
-            source,
-            out,
-            dataset=dataset,
-            format=format or None,
-            options=_options(option),
-            clean=clean,
-            label_from=label_from,
-            clips=clips,
-            seed=seed,
-            processes=processes,
-            overwrite=overwrite,
-            half=float16,
-            progress=progress,
-        )
+    try:
+        with _progress_bar() as progress:
+            report = import_recordings(
+                source,
+                out,
+                dataset=dataset,
+                format=format or None,
+                options=_options(option),
+                clean=clean,
+                label_from=label_from,
+                clips=clips,
+                seed=seed,
+                processes=processes,
+                overwrite=overwrite,
+                half=float16,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        if (out / "store.json").is_file():
+            print(f"{out} keeps what was imported; the same command goes on from there", file=sys.stderr)
+        raise
     if as_json:
         _print_json(report)
     else:
@@ -120,7 +125,8 @@ def _progress_bar() -> Iterator["Progress"]:
 
 def _print(report: "ImportReport") -> None:
     print(f"{report.store}: {report.imported} sequences")
-    print("labels: " + ", ".join(f"{label or '(none)'} {count}" for label, count in report.labels.items()))
+    seen = {label or "(none)": count for label, count in report.labels.items() if count}
+    print("labels: " + ", ".join(f"{label} {count}" for label, count in seen.items()))
     for split, parts in report.splits.items():
         print(f"split {split}: " + ", ".join(f"{part} {count}" for part, count in parts.items()))
     if report.check:

@@ -11,15 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from skelact import __version__
+from skelact.config import to_dict
 from skelact.datasets.dataset import Check, Dataset, LeftOut, Listing
 from skelact.errors import FileError, UserError
 from skelact.sequences import Sequence, layout
-from skelact.sequences.cleaning import CLEANINGS, Cleaning, get_cleaning
+from skelact.sequences.cleaning import Cleaning, get_cleaning
 from skelact.sequences.sequence import Tag
 from skelact.sequences.store import Store, StoreWriter
 
@@ -159,14 +160,14 @@ def import_recordings(
         by_folder = label_from == "folder"
         table = {} if label_from in ("none", "folder") else _read_labels(Path(label_from))
         job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
-        identity = {"files": len(listing.files), "listing": _digest(job, listing.files)}
+        identity = {"files": len(listing.files), "names_and_sizes": _digest(job, listing.files)}
     settings = {
         "skelact": __version__,
         "dataset": dataset,
         **identity,
         "format": format or "",
         "options": {key: str(value) for key, value in (options or {}).items()},
-        "clean": _described(clean),
+        **_described(clean),
         "label_from": label_from,
         "half": half,
     }
@@ -211,9 +212,10 @@ class _Import:
         before = info["provenance"].get("settings", {})
         for key in sorted(before.keys() | self.settings.keys()):
             if before.get(key) != self.settings.get(key):
+                there, now = (repr(given.get(key, "not given")) for given in (before, self.settings))
                 raise UserError(
-                    f"{self.out} holds another import: {key} is {before.get(key)!r} there and "
-                    f"{self.settings.get(key)!r} now. Choose another folder, or replace it: --overwrite"
+                    f"{self.out} holds another import: {key} is {there} there and {now} now. "
+                    "Choose another folder, or replace it: --overwrite"
                 )
         self.failed = [(path, reason) for path, reason in info["provenance"]["left_out"]]
         self.complete = info["complete"]
@@ -318,9 +320,10 @@ def _check_settings(
 
 
 def _described(clean: str | Cleaning) -> dict[str, Any]:
-    recipe = CLEANINGS.get(clean) if isinstance(clean, str) else clean
-    name = clean if isinstance(clean, str) else next((n for n, c in CLEANINGS.items() if c == clean), "own")
-    return {"recipe": name} | (asdict(recipe) if isinstance(recipe, Cleaning) else {})
+    recipe = get_cleaning(clean) if isinstance(clean, str) else clean
+    if isinstance(recipe, Cleaning):
+        return {f"clean.{key}": value for key, value in to_dict(recipe).items()}
+    return {"clean": clean}
 
 
 def _find(source: Path | None, data: Dataset | None, format: str | None) -> tuple[Path, Listing]:

@@ -4,6 +4,7 @@ Convention: missing is NaN, before and after. A step that cannot be done leaves 
 says why in the provenance. Positions are turned by a rotation only, never mirrored.
 """
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from skelact.config import from_dict, to_dict
 from skelact.errors import UserError, unknown
 from skelact.sequences.sequence import Sequence
 
@@ -71,14 +73,16 @@ class Cleaning:
 def keep_people(sequence: Sequence, persons: int) -> Sequence:
     """Keep the people who move most, the liveliest first.
 
-    Where the recorder gave identities, the places are sorted by them first, so that a person stays in one place.
+    Where the recorder gave identities, the places are sorted by them first, so that a person stays in one place;
+    an identity that appears where another was last seen goes on as that one.
     How much somebody moves is the spread of each joint over time in the frames in which they were measured,
     times the share of frames in which they were: a chair stands still, a glitch is soon gone.
     """
     positions, confidence = sequence.positions, sequence.confidence
     if sequence.track is not None:
-        positions = _by_track(positions, sequence.track, np.nan)
-        confidence = None if confidence is None else _by_track(confidence, sequence.track, 0.0)
+        track = _linked(positions, sequence.track)
+        positions = _by_track(positions, track, np.nan)
+        confidence = None if confidence is None else _by_track(confidence, track, 0.0)
     measured = ~np.isnan(positions[..., 0])  # (T, M, V)
     people = np.flatnonzero(measured.any(axis=(0, 2)))
     if len(people) > 1:
@@ -262,15 +266,70 @@ CLEANINGS: Mapping[str, Callable[[Sequence], Sequence]] = {
 }
 
 
-def get_cleaning(name: str) -> Callable[[Sequence], Sequence]:
-    """The recipe of this name; a ``UserError`` lists the known ones otherwise."""
+def get_cleaning(text: str) -> Callable[[Sequence], Sequence]:
+    """The recipe of this name, with some of its settings replaced where wanted.
+
+    Example:
+        >>> get_cleaning("default,scale=true,heading=start")
+        Cleaning(persons=2, trim=True, fill_seconds=0.5, metres=True, scale=True, centre='frame', heading='start')
+
+    Raises:
+        UserError: an unknown recipe or setting; a value that cannot be.
+    """
+    name, *words = text.split(",")
     if name not in CLEANINGS:
         raise unknown("cleaning", name, CLEANINGS)
-    return CLEANINGS[name]
+    recipe = CLEANINGS[name]
+    if not words:
+        return recipe
+    if not isinstance(recipe, Cleaning):
+        raise UserError(f"cleaning {name} has no settings, got {','.join(words)}")
+    values = to_dict(recipe)
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"cleaning {text!r}: expected settings like scale=true, got {word!r}")
+        values[key] = _value(value)
+    return from_dict(Cleaning, values, where=f"cleaning {text!r}")
+
+
+def _value(text: str) -> str | int | float | bool:
+    """A value as TOML has it; a bare word is text."""
+    try:
+        value: str | int | float | bool = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value
 
 
 def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str) -> Sequence:
     return replace(sequence, positions=positions, provenance=(*sequence.provenance, step))
+
+
+def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(T, M) identities in which somebody who was lost and found again close by is the same.
+
+    Close by is within the size of the body: the root mean square distance of its joints from their mean.
+    """
+    linked = track.copy()
+    ends: dict[int, tuple[int, NDArray[np.float32]]] = {}  # where each identity was last seen: frame, place
+    identities, first = np.unique(track, return_index=True)
+    for identity in identities[np.argsort(first)].tolist():
+        frame, slot = np.nonzero((track == identity) & ~np.isnan(positions[..., 0]).all(axis=2))
+        if identity < 0 or len(frame) == 0:
+            continue
+        start, end = positions[frame[0], slot[0]], positions[frame[-1], slot[-1]]
+        place = np.nanmean(start, axis=0)
+        size = np.sqrt(np.nanvar(start, axis=0).sum())
+        apart = {
+            other: float(np.linalg.norm(there - place))
+            for other, (last, there) in ends.items()
+            if last < frame[0] and np.linalg.norm(there - place) < size
+        }
+        same = min(apart, key=lambda other: apart[other]) if apart else identity
+        linked[frame, slot] = same
+        ends[same] = (int(frame[-1]), np.nanmean(end, axis=0))
+    return linked
 
 
 def _by_track(values: NDArray[np.float32], track: NDArray[np.int64], missing: float) -> NDArray[np.float32]:

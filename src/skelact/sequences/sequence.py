@@ -54,8 +54,8 @@ class Sequence:
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float32)
         self._check(positions)
-        missing = np.isnan(positions).any(axis=-1, keepdims=True)
-        positions = np.where(missing, np.float32(np.nan), positions)
+        missing = np.isnan(sum(np.moveaxis(positions, -1, 0)))  # faster than any() over a short axis
+        positions = np.where(missing[..., None], np.float32(np.nan), positions)
         positions.setflags(write=False)
         set_ = object.__setattr__
         set_(self, "positions", positions)

@@ -142,7 +142,9 @@ class Store:
         if hold_out:
             train, test = self._hold_out(train, hold_out)
         if len(train) == 0:
-            raise UserError(f"store {self.path}: no sequence is left to train on (split {split!r}, {hold_out!r})")
+            raise UserError(
+                f"store {self.path}: no sequence is left to train on (split {split!r}, hold_out {hold_out!r})"
+            )
         return train, test
 
     def verify(self) -> None:

@@ -75,7 +75,8 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
 
     Returns:
         Summary with sequences, frames, skeleton, labels, splits, persons, seconds, fps, unit, up, coordinates,
-        missing (share of joints), fingerprint, dataset, complete, cleaning, tags.
+        missing (share of joints), fingerprint, dataset, complete, settings of the import, steps
+        of cleaning, and the number of values of each tag.
     """
     looks = []
     names, fps = store.columns["name"].tolist(), store.columns["fps"].tolist()
@@ -97,7 +98,7 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         "fingerprint": store.fingerprint,
         "dataset": store.dataset,
         "complete": bool(store.info["complete"]),
-        "cleaning": store.info["provenance"].get("settings", {}).get("clean", {}),
+        "settings": store.info["provenance"].get("settings", {}),
         "steps": [list(steps) for steps in store.info["steps"]],
         "tags": {tag: len(np.unique(np.ma.compressed(store.columns[tag]))) for tag in store.tags},
     }

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,28 @@ from skelact.skeletons import Skeleton
 
 SplitRule = Callable[[Mapping[str, Tag]], str | None]  # tags -> "train", "test" or None
 SHARD_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class _State:
+    """How far a writer is. Replaced as a whole, so that Ctrl-C never finds half an addition."""
+
+    count: int = 0  # sequences added
+    full: tuple[dict[str, Any], ...] = ()  # shards that take no more
+    rows: int = 0  # in the shard that is written now
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)  # of these rows
+
+    @property
+    def file(self) -> str:
+        """Name of the shard that is written now."""
+        return layout.shard_name(len(self.full))
+
+    @property
+    def shards(self) -> list[dict[str, Any]]:
+        """Entries of all shards for ``store.json``."""
+        if not self.rows:
+            return list(self.full)
+        return [*self.full, {"file": self.file, "rows": self.rows, "sha256": self.digest.hexdigest()}]
 
 
 class StoreWriter:
@@ -54,9 +77,8 @@ class StoreWriter:
         self._rows: list[dict[str, Any]] = []
         self._tags: list[dict[str, Tag]] = []
         self._steps: dict[tuple[str, ...], int] = {}
-        self._shards: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
-        self._digest = hashlib.sha256()
+        self._state = _State()
         if resume and (self.path / layout.INFO).is_file():
             self._load()
         else:
@@ -64,12 +86,7 @@ class StoreWriter:
 
     def __len__(self) -> int:
         """Number of sequences added, those of an earlier interrupted writer included."""
-        return len(self._rows)
-
-    @property
-    def tags(self) -> list[dict[str, Tag]]:
-        """The tags of every sequence added so far, in order."""
-        return self._tags
+        return self._state.count
 
     def add(self, sequence: Sequence) -> None:
         """Append one sequence.
@@ -79,20 +96,24 @@ class StoreWriter:
                 a tag that is called like a column of the table; too far from the origin for float16.
         """
         self._check(sequence)
-        shape = sequence.positions.shape
-        rows = sequence.positions.reshape(-1, *shape[2:])
-        stored = self._converted(rows, sequence.name)
-        self._make_room(len(stored), shape[2:])
-        shard = self._shards[-1]
-        assert self._file is not None
-        self._file.write(stored.data)
-        self._digest.update(stored.data)
-        place = {"shard": len(self._shards) - 1, "start": shard["rows"], "frames": shape[0], "people": shape[1]}
-        shard["rows"] += len(stored)
+        frames, people, joints, coordinates = sequence.positions.shape
+        stored = self._converted(sequence)
+        size = joints * coordinates * self.dtype.itemsize
+        if self._state.rows and (self._state.rows + len(stored)) * size > self._shard_bytes:
+            self._end_shard()
+        state = self._state
+        file = self._open_shard()
+        file.seek(layout.HEADER + state.rows * size)
+        file.write(stored.data)
+        digest = state.digest.copy()
+        digest.update(stored.data)
+        place = {"shard": len(state.full), "start": state.rows, "frames": frames, "people": people}
         steps = self._steps.setdefault(sequence.provenance, len(self._steps))
-        label = sequence.label or ""
-        self._rows.append({"name": sequence.name, **place, "fps": sequence.fps, "label": label, "steps": steps})
+        about = {"name": sequence.name, "fps": sequence.fps, "label": sequence.label or "", "steps": steps}
+        del self._rows[state.count :], self._tags[state.count :]
+        self._rows.append({**about, **place})
         self._tags.append(dict(sequence.tags))
+        self._state = replace(state, count=state.count + 1, rows=state.rows + len(stored), digest=digest)
 
     def commit(
         self,
@@ -109,15 +130,16 @@ class StoreWriter:
             classes: names of the labels in their order; the labels that occur, sorted, when empty.
             splits: named rules from tags to "train", "test" or None.
             provenance: where the sequences come from and what was done to them; plain values.
-            complete: whether all of the source is in.
+            complete: whether all of the source is in; nothing can be added then.
 
         Raises:
             UserError: nothing was added; a label that is not one of ``classes``.
         """
-        if not self._rows:
+        if not len(self):
             raise UserError(f"no sequence to put in the store {self.path}")
-        self._close_shard()
-        columns = _columns(self._rows, self._tags, splits or {})
+        self._to_disk()
+        rows, tags = self._rows[: len(self)], self._tags[: len(self)]
+        columns = _columns(rows, tags, splits or {})
         classes = classes or tuple(sorted(set(columns["label"].tolist()) - {""}))
         _check_labels(columns, classes)
         index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
@@ -127,7 +149,7 @@ class StoreWriter:
             "dataset": dataset,
             "classes": list(classes),
             "splits": sorted(splits or {}),
-            "shards": [{key: shard[key] for key in ("file", "rows", "sha256")} for shard in self._shards],
+            "shards": self._state.shards,
         }
         layout.write_json(
             self.path / layout.INFO,
@@ -136,7 +158,7 @@ class StoreWriter:
                 "version": layout.VERSION,
                 "complete": complete,
                 "sequences": len(self),
-                "frames": sum(row["frames"] for row in self._rows),
+                "frames": sum(row["frames"] for row in rows),
                 "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
                 **contents,
                 "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
@@ -147,6 +169,8 @@ class StoreWriter:
         for stale in self.path.glob("index*.parquet"):
             if stale.name != index:
                 stale.unlink()
+        if complete and self._file is not None:
+            self._file.close()
 
     def finish(
         self,
@@ -183,45 +207,38 @@ class StoreWriter:
             if tag in layout.OWN_COLUMNS or tag.startswith("split_"):
                 raise UserError(f"sequence {sequence.name!r}: a tag cannot be called {tag!r}, a column is")
 
-    def _converted(self, rows: NDArray[np.float32], name: str) -> NDArray[Any]:
-        if self.dtype.itemsize == 2 and np.nanmax(np.abs(rows), initial=0) > np.finfo(np.float16).max:
-            raise UserError(f"sequence {name!r} is too far from the origin for float16; centre it first")
+    def _converted(self, sequence: Sequence) -> NDArray[Any]:
+        """(T * M, V, C) in the type of the store."""
+        positions = sequence.positions
+        if self.dtype.itemsize == 2 and np.nanmax(np.abs(positions), initial=0) > np.finfo(np.float16).max:
+            raise UserError(f"sequence {sequence.name!r} is too far from the origin for float16; centre it first")
+        rows = positions.reshape(-1, *positions.shape[2:])
         return np.ascontiguousarray(rows, dtype=self.dtype)
 
-    def _make_room(self, rows: int, joint_shape: tuple[int, ...]) -> None:
-        """Have a shard open that may take so many rows more."""
-        row_bytes = int(np.prod(joint_shape)) * self.dtype.itemsize
-        full = self._shards and (self._shards[-1]["rows"] + rows) * row_bytes > self._shard_bytes
-        if not self._shards or (full and self._shards[-1]["rows"] > 0):
-            self._close_shard()
-            self._digest = hashlib.sha256()
-            self._shards.append(
-                {"file": layout.shard_name(len(self._shards)), "rows": 0, "sha256": "", "joint": joint_shape}
-            )
-        if self._file is None:
-            self._open_shard(row_bytes)
+    def _open_shard(self) -> IO[bytes]:
+        """The file of the shard that is written now; what an interrupted writer left behind its rows goes."""
+        path = self.path / self._state.file
+        if self._file is None or self._file.closed:
+            self._file = path.open("r+b" if self._state.rows else "w+b")
+        return self._file
 
-    def _open_shard(self, row_bytes: int) -> None:
-        """Open the last shard behind its last row that counts; what an interrupted writer left there goes."""
-        shard = self._shards[-1]
-        path = self.path / shard["file"]
-        self._file = path.open("r+b" if shard["rows"] else "w+b")
-        size = layout.HEADER + shard["rows"] * row_bytes
-        self._file.truncate(size)
-        self._file.seek(size)
-
-    def _close_shard(self) -> None:
-        """Bring the last shard to the disk, with a header that fits."""
-        if self._file is None:
+    def _to_disk(self) -> None:
+        """Bring the shard that is written now to the disk, with a header that fits."""
+        if not self._state.rows:
             return
-        shard = self._shards[-1]
-        self._file.seek(0)
-        self._file.write(layout.shard_header((shard["rows"], *shard["joint"]), self.dtype))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
-        shard["sha256"] = self._digest.hexdigest()
+        shape = (self._state.rows, len(self._fixed["skeleton"]["joints"]), self._fixed["coordinates"])
+        file = self._open_shard()
+        file.seek(0)
+        file.write(layout.shard_header(shape, self.dtype))
+        file.truncate(layout.HEADER + int(np.prod(shape)) * self.dtype.itemsize)
+        file.flush()
+        os.fsync(file.fileno())
+
+    def _end_shard(self) -> None:
+        self._to_disk()
+        if self._file is not None:
+            self._file.close()
+        self._state = _State(count=len(self), full=tuple(self._state.shards))
 
     def _load(self) -> None:
         """Take up what the last commit of an interrupted writer left."""
@@ -238,13 +255,12 @@ class StoreWriter:
             {n: c for n, c in columns.items() if n not in layout.OWN_COLUMNS and not n.startswith("split_")}
         )
         self._steps = {tuple(steps): number for number, steps in enumerate(info["steps"])}
-        joint = (len(self._skeleton), info["coordinates"])
-        self._shards = [{**shard, "joint": joint} for shard in info["shards"]]
-        last = self._shards[-1]
-        size = last["rows"] * int(np.prod(joint)) * self.dtype.itemsize
-        self._digest, found = layout.digest_of_rows(self.path / last["file"], size)
-        if found < size or self._digest.hexdigest() != last["sha256"]:
+        *full, last = info["shards"]
+        size = last["rows"] * len(self._skeleton) * info["coordinates"] * self.dtype.itemsize
+        digest, found = layout.digest_of_rows(self.path / last["file"], size)
+        if found < size or digest.hexdigest() != last["sha256"]:
             raise FileError(self.path / last["file"], "damaged; import again with --overwrite")
+        self._state = _State(len(self._rows), tuple(full), last["rows"], digest)
 
 
 def _columns(
