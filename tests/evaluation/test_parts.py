@@ -28,6 +28,13 @@ def test_the_two_parts_of_a_split(store_path: Path) -> None:
     assert not set(held.test.tolist()) & set(parts.test.tolist())
 
 
+def test_a_store_without_splits_is_measured_on_what_is_held_out(kit: SimpleNamespace, tmp_path: Path) -> None:
+    people = [kit.person(label, camera, 0) for camera in (1, 3) for label in ("bow", "jump")]
+    parts = labelled_parts(Store(kit.write_store(tmp_path / "bare", people, splits={})), "", "camera=3")
+    assert (parts.train.tolist(), parts.test.tolist()) == ([0, 1], [2, 3])
+    assert (parts.title, parts.folder) == ("all clips, held out camera=3", "camera=3")
+
+
 def test_a_hold_out_cannot_leave_the_folder() -> None:
     nothing = np.arange(0)
     assert Parts("xview", "room=../../a b", nothing, nothing).folder == "xview+room=.._.._a_b"
@@ -38,7 +45,9 @@ def test_splits_that_are_not_there_are_refused(kit: SimpleNamespace, store_path:
     assert refused(store, "") == "name the split to measure on with --split. Splits: xview"
     assert refused(store, "xwiev").endswith("'xwiev'; did you mean 'xview'? Known: xview")
     bare = Store(kit.write_store(tmp_path / "bare", [kit.person("bow", 1, 0)], splits={}))
-    assert refused(bare, "") == "name the split to measure on with --split. The store has none"
+    assert refused(bare, "") == (
+        "name the split to measure on with --split. The store has none; --hold-out makes one"
+    )
     assert refused(bare, "xview") == (f"store {bare.path} has no splits, so there is no 'xview' to measure on")
 
 

@@ -15,7 +15,7 @@ class Parts:
     """The training and the test part of a store.
 
     Args:
-        split: name of the split.
+        split: name of the split; empty: the whole store, of which ``hold_out`` is the test part.
         hold_out: what was held out of its training part and is the test part instead; empty: nothing.
         train: (N,) rows of the store.
         test: (Q,) rows of the store.
@@ -29,12 +29,12 @@ class Parts:
     @property
     def title(self) -> str:
         """For tables."""
-        return f"{self.split}, held out {self.hold_out}" if self.hold_out else self.split
+        return ", held out ".join(part for part in (self.split or "all clips", self.hold_out) if part)
 
     @property
     def folder(self) -> str:
         """For paths."""
-        name = f"{self.split}+{self.hold_out}" if self.hold_out else self.split
+        name = "+".join(part for part in (self.split, self.hold_out) if part)
         return re.sub(r"[^\w=,.+-]", "_", name)
 
 
@@ -44,10 +44,12 @@ def labelled_parts(store: Store, split: str, hold_out: str = "") -> Parts:
     Raises:
         UserError: unknown split, tag or value; an empty part; a clip in both parts; clips without a label.
     """
-    if not split:
-        known = f"Splits: {', '.join(store.splits)}" if store.splits else "The store has none"
+    if not split and not hold_out:
+        known = (
+            f"Splits: {', '.join(store.splits)}" if store.splits else "The store has none; --hold-out makes one"
+        )
         raise UserError(f"name the split to measure on with --split. {known}")
-    if not store.splits:
+    if split and not store.splits:
         raise UserError(f"store {store.path} has no splits, so there is no {split!r} to measure on")
     train, test = store.parts(split, hold_out)
     parts = Parts(split, hold_out, train, test)
