@@ -10,6 +10,7 @@ What a page needs and a reader has anyway is said in HTML comments, which nobody
     ``status=3``              it ends with this exit status, not 0
     ``swap="A => B"``         the test runs B where the page says A: a smaller number, a smaller folder
     ``look="why"``            its syntax is checked and it is not run
+    ``file=name.py``          it is saved under this name, for later blocks, and not run
 ``<!-- docs-run: COMMANDS -->``: bash that prepares the folder; ``$CHECKOUT`` is the checkout.
 
 ``./skelact`` and ``./run-tests`` are there and use the Python that runs the tests; ``recipes`` is there too.
@@ -55,7 +56,7 @@ def blocks_of(text: str) -> Iterator[Block]:
         if piece["kind"] == "test":
             pairs = (word.partition("=") for word in shlex.split(piece["words"]))
             words = {key: value for key, _, value in pairs}
-            unknown = set(words) - {"slow", "needs", "status", "swap", "look"}
+            unknown = set(words) - {"slow", "needs", "status", "swap", "look", "file"}
             assert not unknown, f"line {line}: docs-test knows no {unknown}"
         elif piece["kind"] == "run":
             yield Block(line, "run", piece["words"])
@@ -88,6 +89,9 @@ def run(block: Block, folder: Path) -> None:
     if block.language in SHOWN_ONLY:
         return
     assert block.language in ("bash", "run", "python", "toml"), f"line {block.line}: what is {block.language!r}?"
+    if "file" in block.words:
+        (folder / block.words["file"]).write_text(block.code, encoding="utf-8")
+        return
     if block.language == "toml":
         (folder / "block.toml").write_text(block.code, encoding="utf-8")
         load_recipe(folder / "block.toml")
