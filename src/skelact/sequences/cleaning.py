@@ -7,7 +7,7 @@ says why in the provenance. Positions are turned by a rotation only, never mirro
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +88,10 @@ def keep_people(sequence: Sequence, persons: int) -> Sequence:
     if len(people) > 1:
         liveliness = _liveliness(positions[:, people], measured[:, people])
         people = people[np.argsort(-liveliness, kind="stable")][:persons]
-    return replace(
-        _moved(sequence, positions[:, people], f"keep_people(persons={persons})"),
+    return _moved(
+        sequence,
+        positions[:, people],
+        f"keep_people(persons={persons})",
         confidence=None if confidence is None else confidence[:, people],
         track=None,
     )
@@ -99,8 +101,10 @@ def trim_ends(sequence: Sequence) -> Sequence:
     """Cut off the frames at both ends in which nobody was measured."""
     seen = np.flatnonzero(sequence.valid.any(axis=(1, 2)))
     part = slice(int(seen[0]), int(seen[-1]) + 1)
-    return replace(
-        _moved(sequence, sequence.positions[part], "trim_ends()"),
+    return _moved(
+        sequence,
+        sequence.positions[part],
+        "trim_ends()",
         confidence=None if sequence.confidence is None else sequence.confidence[part],
         track=None if sequence.track is None else sequence.track[part],
     )
@@ -129,7 +133,7 @@ def to_metres(sequence: Sequence) -> Sequence:
         return _moved(sequence, sequence.positions, f"to_metres: skipped, the unit is {sequence.unit}")
     if factor == 1.0:
         return _moved(sequence, sequence.positions, "to_metres()")
-    return replace(_moved(sequence, sequence.positions * np.float32(factor), "to_metres()"), unit="m")
+    return _moved(sequence, sequence.positions * np.float32(factor), "to_metres()", unit="m")
 
 
 def to_rest_size(sequence: Sequence) -> Sequence:
@@ -147,7 +151,7 @@ def to_rest_size(sequence: Sequence) -> Sequence:
     if size <= 0:
         return _moved(sequence, sequence.positions, "to_rest_size: skipped, no bone was measured")
     factor = np.float32(rest[known].sum() / size)
-    return replace(_moved(sequence, sequence.positions * factor, "to_rest_size()"), unit="m")
+    return _moved(sequence, sequence.positions * factor, "to_rest_size()", unit="m")
 
 
 def move_to_centre(sequence: Sequence, of: Literal["frame", "first"]) -> Sequence:
@@ -220,8 +224,7 @@ def keep_widest(sequence: Sequence) -> Sequence:
     ]
     order = np.argsort(-np.array(spread), kind="stable")[:2]
     order = np.array([place for place in order if present[place].any()], dtype=np.int64)
-    plain = replace(sequence, confidence=None, track=None)
-    return _moved(plain, sequence.positions[:, order], "keep_widest()")
+    return _moved(sequence, sequence.positions[:, order], "keep_widest()", confidence=None, track=None)
 
 
 def ntu_agcn(sequence: Sequence) -> Sequence:
@@ -253,7 +256,7 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
     positions = positions @ _shortest_turn(first[1] - first[0], np.array([0.0, 0.0, 1.0])).T
     first = positions[0, 0]
     positions = positions @ _shortest_turn(first[8] - first[4], np.array([1.0, 0.0, 0.0])).T
-    return replace(_moved(sequence, positions.astype(np.float32), "ntu_agcn()"), up="+z")
+    return _moved(sequence, positions.astype(np.float32), "ntu_agcn()", up="+z")
 
 
 NOTHING = Cleaning(
@@ -302,8 +305,9 @@ def _value(text: str) -> str | int | float | bool:
     return value
 
 
-def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str) -> Sequence:
-    return replace(sequence, positions=positions, provenance=(*sequence.provenance, step))
+def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str, **others: Any) -> Sequence:
+    """The sequence with other positions, the step that made them, and other values of other fields."""
+    return replace(sequence, positions=positions, provenance=(*sequence.provenance, step), **others)
 
 
 def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray[np.int64]:
