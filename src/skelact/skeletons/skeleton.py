@@ -55,8 +55,13 @@ class Skeleton:
             raise UserError(f"skeleton {self.name}: up is {self.up!r}, expected one of {', '.join(AXES)}")
         if sorted(j for part in self.parts.values() for j in part) != list(range(count)):
             raise UserError(f"skeleton {self.name}: every joint must be in exactly one part")
+        if not all(0 <= parent < count for parent in self.parents):
+            raise UserError(f"skeleton {self.name}: a parent is none of the joints 0 to {count - 1}")
         for joint in range(count):
             self._check_reaches_root(joint)
+        roots = [name for j, name in enumerate(self.joints) if self.parents[j] == j]
+        if len(roots) > 1:
+            raise UserError(f"skeleton {self.name}: more than one root: {', '.join(roots)}")
 
     def _check_reaches_root(self, joint: int) -> None:
         start, steps = joint, 0
@@ -105,7 +110,7 @@ class Skeleton:
         for j, name in enumerate(self.joints):
             side, _, rest = name.partition("_")
             if side in other:
-                order[j] = place[f"{other[side]}_{rest}"]
+                order[j] = place.get(f"{other[side]}_{rest}", j)
         return np.array(order, dtype=np.int64)
 
     @cached_property
