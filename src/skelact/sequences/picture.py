@@ -206,4 +206,4 @@ def _image(pixels_MVC: NDArray[np.float64], skeleton: Skeleton, size: tuple[int,
             fill = colour if person == 0 else "white"
             pen.circle(tuple(places[joint]), radius, fill=fill, outline=colour, width=round(unit))
     small = large.resize((max(1, size[0] // _SHARPER), size[1] // _SHARPER), Image.Resampling.LANCZOS)
-    return small.quantize(colors=64)
+    return small.quantize(colors=64, method=Image.Quantize.FASTOCTREE)
