@@ -112,8 +112,9 @@ def _load(path: Path, key: str) -> NDArray[Any]:
     except FileError:
         raise
     except Exception as error:  # zip, deflate and numpy each let through errors of their own for broken bytes
-        reason = "holds pickled objects, which are not read" if "allow_pickle" in str(error) else "is broken"
-        raise FileError(path, f"the array file {reason} ({type(error).__name__})") from error
+        pickled = "allow_pickle" in str(error)
+        reason = "holds pickled objects, which are not read" if pickled else "is broken. Truncated copy?"
+        raise FileError(path, f"the array file {reason}") from error
 
 
 def _choose(path: Path, keys: list[str], key: str) -> str:

@@ -78,9 +78,20 @@ def read_ntu(path: Path) -> Sequence:
 
 
 def _find_bodies(words: Words) -> _Bodies:
-    frames = whole_number(words, 0, "the number of frames")
-    found = _Bodies(frames, [], [], [], [])
-    line = 1
+    found = _Bodies(whole_number(words, 0, "the number of frames"), [], [], [], [])
+    try:
+        _walk(words, found)
+    except FileError:
+        _first_words(words, found)  # a joint's line that is wrong or lost, further up, may be the reason
+        raise
+    if not found.line:
+        raise FileError(words.path, f"nobody is in this recording: {found.frames} frames, no body in any of them")
+    return found
+
+
+def _walk(words: Words, found: _Bodies) -> None:
+    """Go through the frames and note where each body is."""
+    frames, line = found.frames, 1
     for frame in range(frames):
         if line >= words.lines:
             raise _ends(words, f"the file announces {frames} frames and ends after {frame}")
@@ -90,18 +101,16 @@ def _find_bodies(words: Words) -> _Bodies:
             if line >= words.lines:
                 raise _ends(words, f"frame {frame + 1} announces {count} bodies, the file ends after {place}")
             who = f"body {place + 1} of frame {frame + 1}"
-            found.identity.append(_identity(words, line, who))
+            identity = _identity(words, line, who)
+            if line + 2 + JOINTS > words.lines:
+                raise _ends(words, f"the file ends in {who}")
             found.frame.append(frame)
             found.place.append(place)
             found.line.append(line + 2)
+            found.identity.append(identity)
             line += 2 + JOINTS
-            if line > words.lines:
-                raise _ends(words, f"the file ends in {who}")
     if line < words.lines:
         raise words.error(line, f"the file goes on after its {frames} frames: {shown(words, line)}")
-    if not found.line:
-        raise FileError(words.path, f"nobody is in this recording: {frames} frames, no body in any of them")
-    return found
 
 
 def _identity(words: Words, line: int, who: str) -> int:
@@ -124,7 +133,7 @@ def _identity(words: Words, line: int, who: str) -> int:
 
 def _first_words(words: Words, bodies: _Bodies) -> NDArray[np.int64]:
     """(bodies, V) first word of each joint's line; every line has its 12 values."""
-    lines = np.array(bodies.line)[:, None] + np.arange(JOINTS)
+    lines = np.array(bodies.line, dtype=np.int64)[:, None] + np.arange(JOINTS)
     wrong = np.argwhere(words.counts[lines] != JOINT_VALUES)
     if len(wrong):
         body, joint = wrong[0]

@@ -54,11 +54,12 @@ def read_nw_ucla(path: Path) -> Sequence:
 
 def _parse(path: Path, data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(data.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        reason = f"not valid JSON: {error.msg} at character {error.colno}. Truncated copy?"
+        cut = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated")
+        reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated copy?" if cut else "")
         raise FileError(path, reason, error.lineno) from error
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (RecursionError, ValueError) as error:  # not UTF-8, nested too deep, a number of too many digits
         raise FileError(path, "is not a JSON file") from error
 
 

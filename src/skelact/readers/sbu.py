@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from skelact.errors import FileError
 from skelact.readers.reader import Reader
 from skelact.readers.text import Words, numbers, read_words, shown
 from skelact.sequences import Sequence
@@ -50,7 +51,7 @@ def read_sbu(path: Path) -> Sequence:
     stored = table[:, 1:].reshape(len(table), PERSONS, len(SBU15), 3)
     missing = (stored == 0).all(axis=-1, keepdims=True)
     if missing.all():
-        raise words.error(0, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
+        raise FileError(path, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
     positions = np.where(missing, np.nan, stored * SCALE + SHIFT).astype(np.float32)
     return Sequence(positions, SBU15, FPS, name=path.stem)
 

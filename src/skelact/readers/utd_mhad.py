@@ -69,7 +69,7 @@ def _variable(path: Path) -> NDArray[Any]:
     try:
         content = loadmat(str(path), variable_names=[KEY])
     except Exception as error:  # scipy lets through whatever its parsing of broken bytes stumbles upon
-        raise FileError(path, f"the MATLAB file is broken ({type(error).__name__}). Truncated copy?") from error
+        raise FileError(path, "the MATLAB file is broken. Truncated copy?") from error
     if KEY not in content:
         raise FileError(path, f"has no variable {KEY}; other files of UTD-MHAD hold no skeletons")
     return np.asarray(content[KEY])
