@@ -174,10 +174,11 @@ def import_recordings(
     total = clips if dataset == "movers" else len(listing.files)
     run = _Import(Path(out), data, job, listing, settings, source, overwrite, half)
     if not run.complete:
+        processes = processes or os.cpu_count() or 1
         if dataset == "movers":
-            outcomes = _generated(job, clips, seed, run.done)
+            outcomes = _generated(job, clips, seed, run.done, processes)
         else:
-            outcomes = _read_all(job, listing.files[run.done :], processes or os.cpu_count() or 1)
+            outcomes = _read_all(job, listing.files[run.done :], processes)
         run.take(outcomes, total, progress)
     return run.report()
 
@@ -382,28 +383,46 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     return table
 
 
-def _generated(job: _Job, clips: int, seed: int, done: int) -> Iterator[Outcome]:
+def _generated(job: _Job, clips: int, seed: int, done: int, processes: int) -> Iterator[Outcome]:
+    """Generated clips from number ``done`` on."""
+    starts = range(done, clips, CHUNK)
+    tasks = [(job, seed, start, min(start + CHUNK, clips)) for start in starts]
+    return _in_order(_make_chunk, tasks, processes if clips - done > FEW_FILES else 1)
+
+
+def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[Outcome]:
     from skelact.datasets.movers import make_movers
 
-    for number, sequence in enumerate(make_movers(clips, seed)):
-        if number >= done:
-            yield Path(sequence.name), job.cleaned(sequence)
+    return [(Path(one.name), job.cleaned(one)) for one in make_movers(last, seed, first=first)]
 
 
 def _read_all(job: _Job, files: tuple[Path, ...], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the files, whoever is ready first."""
-    if processes == 1 or len(files) <= FEW_FILES:
-        yield from ((path, job(path)) for path in files)
+    """Outcomes in the order of the files."""
+    tasks = [(job, files[start : start + CHUNK]) for start in range(0, len(files), CHUNK)]
+    return _in_order(_read_chunk, tasks, processes if len(files) > FEW_FILES else 1)
+
+
+def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[Outcome]:
+    return [(path, job(path)) for path in paths]
+
+
+def _in_order(
+    function: Callable[..., list[Outcome]], tasks: list[tuple[Any, ...]], processes: int
+) -> Iterator[Outcome]:
+    """What the tasks give, in their order, whoever is ready first; few wait, so memory stays flat."""
+    if processes == 1:
+        for task in tasks:
+            yield from function(*task)
         return
-    chunks = deque(files[start : start + CHUNK] for start in range(0, len(files), CHUNK))
+    left = deque(tasks)
     waiting: deque[Future[list[Outcome]]] = deque()
     kind = "spawn" if os.name == "nt" else "forkserver"  # a fork would copy the threads of a progress bar
     context = multiprocessing.get_context(kind)
-    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, _start_worker)
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start_worker)
     try:
-        while chunks or waiting:
-            while chunks and len(waiting) < IN_FLIGHT * processes:
-                waiting.append(pool.submit(_read_chunk, job, chunks.popleft()))
+        while left or waiting:
+            while left and len(waiting) < IN_FLIGHT * processes:
+                waiting.append(pool.submit(function, *left.popleft()))
             yield from waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError(
@@ -412,10 +431,6 @@ def _read_all(job: _Job, files: tuple[Path, ...], processes: int) -> Iterator[Ou
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[Outcome]:
-    return [(path, job(path)) for path in paths]
 
 
 def _start_worker() -> None:

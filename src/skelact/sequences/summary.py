@@ -102,8 +102,11 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         "steps": [list(steps) for steps in store.info["steps"]],
         "tags": {tag: len(np.unique(np.ma.compressed(store.columns[tag]))) for tag in store.tags},
     }
-    unfinished = () if store.info["complete"] else (Finding("unfinished", UNFINISHED, ()),)
-    return Summary(values, (*unfinished, *_findings(looks, store.skeleton.joints)))
+    found = [] if store.info["complete"] else [Finding("unfinished", UNFINISHED, ())]
+    found += _findings(looks, store.skeleton.joints)
+    for split in store.splits:
+        found += _in_both_parts(looks, store.columns[f"split_{split}"], split)
+    return Summary(values, tuple(found))
 
 
 UNFINISHED = "The import was interrupted; the same command goes on where it stopped."
@@ -201,6 +204,15 @@ def _twice(what: str, text: str, looks: list[_Look], key: Callable[[_Look], Any]
             again.append(look.name)
         seen.add(key(look))
     return [_finding(what, text, again)] if again else []
+
+
+def _in_both_parts(looks: list[_Look], parts: NDArray[np.str_], split: str) -> list[Finding]:
+    """Test sequences that are training sequences too: whoever learns them by heart gets them right."""
+    train = {look.content for look, part in zip(looks, parts, strict=True) if part == "train"}
+    test = [look for look, part in zip(looks, parts, strict=True) if part == "test"]
+    again = [look.name for look in test if look.content in train]
+    text = f"of the {len(test)} test sequences of split {split} are also in its training part"
+    return [_finding("test in training", text, again)] if again else []
 
 
 def _finding(what: str, text: str, names: list[str]) -> Finding:

@@ -38,6 +38,7 @@ def make_movers(
     cameras: int = 3,
     noise: float = 0.015,
     missing: float = 0.02,
+    first: int = 0,
 ) -> Iterator[Sequence]:
     """Recordings of people who move, as a depth camera would give them.
 
@@ -55,6 +56,7 @@ def make_movers(
         cameras: number of cameras, tags 1, 2, ...
         noise: standard deviation of the error of each coordinate, metres.
         missing: expected share of joints that are not measured.
+        first: the clips before this one are left out, so that several processes can share the work.
 
     Returns:
         Sequences with label and the tags subject, partner (0 when alone), camera, setup; 30 frames a second.
@@ -66,7 +68,7 @@ def make_movers(
     people = _People(seed, skeleton)
     rest_body(skeleton)  # complains about unknown joints now, not at the first clip
     plan = _Plan(subjects, cameras, noise, missing)
-    return (_clip(index, people, plan) for index in range(clips))
+    return (_clip(index, people, plan) for index in range(first, clips))
 
 
 def _check(clips: int, subjects: int, cameras: int, noise: float, missing: float) -> None:
