@@ -64,16 +64,18 @@ def make_movers(
     Raises:
         UserError: a number out of its range, or a skeleton with joints that cannot be placed.
     """
-    _check(clips, subjects, cameras, noise, missing)
+    _check(clips, seed, subjects, cameras, noise, missing)
     people = _People(seed, skeleton)
     rest_body(skeleton)  # complains about unknown joints now, not at the first clip
     plan = _Plan(subjects, cameras, noise, missing)
     return (_clip(index, people, plan) for index in range(first, clips))
 
 
-def _check(clips: int, subjects: int, cameras: int, noise: float, missing: float) -> None:
+def _check(clips: int, seed: int, subjects: int, cameras: int, noise: float, missing: float) -> None:
     if clips < 0:
         raise UserError(f"movers: clips is {clips}, expected 0 or more")
+    if seed < 0:
+        raise UserError(f"movers: seed is {seed}, expected 0 or more")
     if subjects < 4:
         raise UserError(f"movers: subjects is {subjects}, expected at least 4, two in each half")
     if not 1 <= cameras <= len(CAMERAS):
