@@ -3,8 +3,6 @@
 import json
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +11,7 @@ from cyclopts import Parameter
 from skelact.errors import UserError
 
 if TYPE_CHECKING:
-    from skelact.datasets.importing import ImportReport, Progress
+    from skelact.datasets.importing import ImportReport
 
 SHOWN = 20  # left-out files that are listed; --json has all
 
@@ -55,16 +53,17 @@ def run(
         float16: half the size, 1 mm exact within 2 m of the centre.
         as_json: print the report as JSON.
     """
+    from skelact.cli.progress import progress_bar
     from skelact.datasets.importing import import_recordings
 
     try:
-        with _progress_bar() as progress:
+        with progress_bar("import", "files") as progress:
             report = import_recordings(
                 source,
                 out,
                 dataset=dataset,
                 format=format or None,
-                options=_options(option),
+                options=parse_options(option),
                 clean=clean,
                 label_from=label_from,
                 clips=clips,
@@ -85,8 +84,8 @@ def run(
     return 3 if report.left_out else 0
 
 
-def _options(words: tuple[str, ...]) -> dict[str, Any]:
-    """Values as in TOML; a word that is none is text."""
+def parse_options(words: tuple[str, ...]) -> dict[str, Any]:
+    """Values of ``key=value`` words as in TOML; a value that is none is text."""
     options: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
@@ -97,30 +96,6 @@ def _options(words: tuple[str, ...]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             options[key] = text
     return options
-
-
-@contextmanager
-def _progress_bar() -> Iterator["Progress"]:
-    """A bar on stderr with files per second and the time left; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("import"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("import", total=None, speed="")
-
-        def show(done: int, total: int) -> None:
-            speed = bar.tasks[task].speed
-            bar.update(task, completed=done, total=total, speed=f"{speed:,.0f} files/s" if speed else "")
-
-        yield show
 
 
 def _print(report: "ImportReport") -> None:

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from skelact.sequences.store import Store
     from skelact.sequences.summary import Summary
 
+STRIPS = (".png", ".svg", ".pdf")
+
 
 def run(
     path: Path,
     *,
     picture: Path | None = None,
     clip: str = "",
+    format: str = "",
+    option: tuple[str, ...] = (),
     clean: str = "none",
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
@@ -27,30 +31,25 @@ def run(
     Args:
         path: a store, or a file with one recording.
         picture: draw a sequence to this file: .gif is a film, .png .svg .pdf a strip of poses.
-        clip: which sequence of the store to draw or to describe alone: its name or its row.
-        clean: cleaning recipe for a file before it is described: default, none, ntu-agcn.
+        clip: which sequence of a store to describe and draw: its name or its row; the first is drawn otherwise.
+        format: format of a file, where its name and content do not tell.
+        option: what the format needs to know, such as --option axes=CTVM; can be repeated.
+        clean: cleaning recipe for a file: default, none or ntu-agcn.
         as_json: print JSON.
     """
-    from skelact.sequences.summary import summarise_sequence, summarise_store
-
-    sequence: Sequence | None = None
-    if path.is_dir() or not path.exists():
-        from skelact.sequences.store import Store
-
-        store = Store(path)
-        if clip or picture:
-            sequence = store.sequence(_row(store, clip or "0"))
-        if clip:
-            assert sequence is not None
-            summary = summarise_sequence(sequence)
-        else:
-            store.verify()
-            summary = summarise_store(store)
+    if not path.exists():
+        raise UserError(f"{path} not found")
+    if picture is not None and picture.suffix.lower() not in (".gif", *STRIPS):
+        raise UserError(f"--picture {picture}: expected a name that ends in .gif, {', '.join(STRIPS)}")
+    if path.is_dir():
+        if format or option or clean != "none":
+            raise UserError("--format, --option and --clean are for files; a store was read and cleaned already")
+        sequence, summary = _in_store(path, clip, picture is not None)
+    elif clip:
+        raise UserError(f"--clip {clip}: {path} is one recording, not a store")
     else:
-        sequence = _recording(path, clean)
-        summary = summarise_sequence(sequence)
-    if picture:
-        assert sequence is not None
+        sequence, summary = _in_file(path, format, option, clean)
+    if picture is not None and sequence is not None:
         _draw(sequence, picture)
     if as_json:
         print(json.dumps(summary.to_dict(), indent=1, ensure_ascii=False))
@@ -58,11 +57,30 @@ def run(
         _print(path, summary)
 
 
-def _recording(path: Path, clean: str) -> "Sequence":
+def _in_store(path: Path, clip: str, drawn: bool) -> tuple["Sequence | None", "Summary"]:
+    """The sequence that is wanted, if one is, and what to say: of it, or of the whole store."""
+    from skelact.cli.progress import progress_bar
+    from skelact.sequences.store import Store
+    from skelact.sequences.summary import summarise_sequence, summarise_store
+
+    store = Store(path)
+    if clip:
+        sequence = store.sequence(_row(store, clip))
+        return sequence, summarise_sequence(sequence)
+    store.verify()
+    with progress_bar("inspect", "sequences") as progress:
+        summary = summarise_store(store, progress)
+    return (store.sequence(0) if drawn else None), summary
+
+
+def _in_file(path: Path, format: str, option: tuple[str, ...], clean: str) -> tuple["Sequence", "Summary"]:
+    from skelact.cli.import_ import parse_options
     from skelact.readers import read
     from skelact.sequences.cleaning import get_cleaning
+    from skelact.sequences.summary import summarise_sequence
 
-    return get_cleaning(clean)(read(path))
+    sequence = get_cleaning(clean)(read(path, format or None, **parse_options(option)))
+    return sequence, summarise_sequence(sequence)
 
 
 def _row(store: "Store", clip: str) -> int:
@@ -82,10 +100,8 @@ def _draw(sequence: "Sequence", path: Path) -> None:
 
     if path.suffix.lower() == ".gif":
         film(sequence, path)
-    elif path.suffix.lower() in (".png", ".svg", ".pdf"):
-        poses(sequence).savefig(path, dpi=150)
     else:
-        raise UserError(f"--picture {path}: expected a name that ends in .gif, .png, .svg or .pdf")
+        poses(sequence).savefig(path, dpi=150)
 
 
 def _print(path: Path, summary: "Summary") -> None:
