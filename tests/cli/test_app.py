@@ -58,6 +58,7 @@ def test_an_unknown_option_is_one_message(capsys: pytest.CaptureFixture[str]) ->
             2,
             "skelact: no such store. Make one: skelact import\n",
         ),
+        (PermissionError(13, "Permission denied", "/a"), 2, "skelact: /a: Permission denied\n"),
         (KeyboardInterrupt(), 130, "skelact: stopped\n"),
     ],
 )
@@ -74,13 +75,35 @@ def test_the_exit_status_says_how_it_ended(
     assert capsys.readouterr().err == message
 
 
-def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "fault", [ZeroDivisionError, OSError("no file in it"), BrokenPipeError(32, "Broken pipe")]
+)
+def test_a_fault_of_ours_is_not_hidden(fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def command(*_words: object, **_options: object) -> None:
-        raise ZeroDivisionError
+        raise fault
 
     monkeypatch.setattr(cli, "app", command)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(fault if isinstance(fault, type) else type(fault)):
         cli.run(["demo"])
+
+
+def test_a_reader_that_leaves_early_is_no_fault() -> None:
+    script = """
+import sys
+from skelact import cli
+cli.app = lambda *words, **options: print("much")
+sys.argv[1:] = ["demo"]
+sys.stdin.read()
+cli.main()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    assert process.communicate()[1] == b""
+    assert process.returncode == 141
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -4,6 +4,7 @@ Results go to stdout, progress to stderr. Exit status: 0 done; 3 done, but some 
 named); 2 something the user can mend; 1 a fault of ours; 130 stopped by Ctrl-C.
 """
 
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -32,7 +33,13 @@ for _name, _help in COMMANDS.items():
 
 def main() -> None:
     """Entry point of the ``skelact`` command; ends the process with the exit status."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads our output, such as `head`, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)
 
 
 def run(words: list[str]) -> int:
@@ -43,6 +50,11 @@ def run(words: list[str]) -> int:
         result = app(words, exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as error:
         print(f"skelact: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None or error.strerror is None:  # no file or folder of the user's
+            raise
+        print(f"skelact: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("skelact: stopped", file=sys.stderr)
