@@ -142,7 +142,8 @@ def _first_words(words: Words, bodies: _Bodies) -> NDArray[np.int64]:
         if line == words.lines - 1:
             raise _ends(words, f"the file ends in {who}")
         raise words.error(line, f"{who} has {words.counts[line]} values, expected {JOINT_VALUES}")
-    return words.first[lines]
+    first: NDArray[np.int64] = words.first[lines]
+    return first
 
 
 def _states(words: Words, which: NDArray[np.int64]) -> NDArray[np.uint8]:
