@@ -373,5 +373,5 @@ def test_a_torch_without_cuda_brought_no_cuda_along() -> None:
     if torch.version.cuda is not None:
         pytest.skip("this torch is built for GPUs")
     names = {str(one.metadata["Name"]).lower() for one in distributions()}
-    assert not [name for name in names if name.startswith(("nvidia-", "triton"))]
+    assert not [name for name in names if name.startswith(("nvidia-", "cuda-", "triton"))]
     assert "torchvision" not in names  # its builds break a torch without CUDA
