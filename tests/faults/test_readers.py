@@ -181,6 +181,11 @@ def test_empty_and_blank(suffix: str, tmp_path: Path) -> None:
         assert fault_of(tmp_path / f"a{suffix}", b" \r\n\n") == "the file is empty"
 
 
+@pytest.mark.parametrize("suffix", [".skeleton", ".txt"])
+def test_control_characters_alone(suffix: str, tmp_path: Path) -> None:
+    assert fault_of(tmp_path / f"a{suffix}", b"\x01\n\x02") == "is not a text file"
+
+
 def test_binary_rubbish(tmp_path: Path) -> None:
     rubbish = bytes(range(256)) * 40
     begins = r"it begins with b'\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b'"

@@ -115,12 +115,11 @@ def _walk(words: Words, found: _Bodies) -> None:
 
 def _identity(words: Words, line: int, who: str) -> int:
     """Identity of the body whose header is in this line; checks the header and the number of joints after it."""
-    first, last = words.first[line], words.first[line + 1]
-    word = words.word(int(first))
+    word, count = words.head(line)
     final = line + 1 >= words.lines
-    if final and last - first < BODY_VALUES:
+    if final and count < BODY_VALUES:
         raise _ends(words, f"the file ends in {who}")
-    if last - first != BODY_VALUES or not word.isdigit() or int(word) >= 2**63:
+    if count != BODY_VALUES or not word.isdigit() or int(word) >= 2**63:
         reason = f"expected the {BODY_VALUES} values of {who}, its identity first, got {shown(words, line)}"
         raise words.error(line, reason)
     if final:

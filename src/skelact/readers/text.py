@@ -1,6 +1,7 @@
 """Words and numbers of text files, found with array arithmetic: a file of numbers costs about a millisecond."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ class Words:
 
     Args:
         path: the file, for errors.
-        characters: (B,) uint8 the text, padded at both ends.
+        data: the text, padded at both ends.
+        characters: (B,) uint8 the same.
         starts: (W,) first character of each word.
         ends: (W,) one behind the last character of each word.
         first: (L + 1,) first word of each line, and one behind the last word.
@@ -31,25 +33,37 @@ class Words:
     """
 
     path: Path
+    data: bytes
     characters: NDArray[np.uint8]
     starts: Indices
     ends: Indices
     first: Indices
     number: Indices
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Number of lines that are not blank, L."""
         return len(self.number)
 
-    @property
+    @cached_property
     def counts(self) -> Indices:
         """(L,) number of words in each line."""
         return np.diff(self.first)
 
+    @cached_property
+    def _heads(self) -> tuple[list[int], list[int], list[int]]:
+        """Start and end of the first word of each line, and the number of its words, where Python is fast."""
+        first = self.first[:-1]
+        return self.starts[first].tolist(), self.ends[first].tolist(), self.counts.tolist()
+
+    def head(self, line: int) -> tuple[bytes, int]:
+        """The first word of a line and the number of words in it."""
+        starts, ends, counts = self._heads
+        return self.data[starts[line] : ends[line]], counts[line]
+
     def word(self, index: int) -> bytes:
         """The characters of one word."""
-        return self.characters[self.starts[index] : self.ends[index]].tobytes()
+        return self.data[self.starts[index] : self.ends[index]]
 
     def error(self, line: int, reason: str) -> FileError:
         """An error in a line, counted from 0 among those that are not blank."""
@@ -73,7 +87,8 @@ def read_words(path: Path, *, commas: bool = False) -> Words:
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
     if b"\0" in data:
         raise FileError(path, "is not a text file")
-    text = np.frombuffer(b"\n" + data + b"\n" * LONGEST, dtype=np.uint8)
+    data = b"\n" + data + b"\n" * LONGEST
+    text = np.frombuffer(data, dtype=np.uint8)
     blank = text <= SPACE
     if commas:
         blank |= text == COMMA
@@ -81,8 +96,10 @@ def read_words(path: Path, *, commas: bool = False) -> Words:
     edges += 1
     starts, ends = edges[::2], edges[1::2]
     first = np.searchsorted(starts, np.flatnonzero(text == NEWLINE))
+    if not len(starts):
+        raise FileError(path, "is not a text file")
     filled = np.flatnonzero(np.diff(first))
-    return Words(path, text, starts, ends, np.append(first[filled], len(starts)), filled + 1)
+    return Words(path, data, text, starts, ends, np.append(first[filled], len(starts)), filled + 1)
 
 
 def whole_number(words: Words, line: int, what: str) -> int:
@@ -91,8 +108,8 @@ def whole_number(words: Words, line: int, what: str) -> int:
     Raises:
         FileError: more words, not a whole number; ``what`` says what was expected.
     """
-    word = words.word(int(words.first[line]))
-    if words.first[line + 1] - words.first[line] != 1 or not word.isdigit() or len(word) > LONGEST:
+    word, count = words.head(line)
+    if count != 1 or not word.isdigit() or len(word) > LONGEST:
         raise words.error(line, f"expected {what}, got {shown(words, line)}")
     return int(word)
 
@@ -100,7 +117,7 @@ def whole_number(words: Words, line: int, what: str) -> int:
 def shown(words: Words, line: int) -> str:
     """The beginning of a line, for errors."""
     first, last = words.first[line], words.first[line + 1]
-    text = words.characters[words.starts[first] : words.ends[last - 1]].tobytes()
+    text = words.data[words.starts[first] : words.ends[last - 1]]
     start = text[:30].decode("ascii", errors="replace")
     return repr(start + ("..." if len(text) > 30 else ""))
 
