@@ -57,6 +57,7 @@ def test_results_say_what_when_where_and_how(evaluation: Evaluation) -> None:
         "split": "xview",
         "hold_out": "",
         "clips": {"train": 48, "test": 24},
+        "copies": 0,
         "classes": ["bow", "jump", "wave"],
         "most_frequent_class": 8 / 24,
     }
@@ -71,6 +72,7 @@ def test_numbers_are_means_over_seeds_at_the_last_epoch(evaluation: Evaluation) 
     assert list(protocols) == ["linear", "knn"]
     for name, protocol in protocols.items():
         assert list(protocol["systems"]) == ["model", "untrained", "raw"]
+        assert all(values["without_copies"] is None for values in protocol["systems"].values())
         for system, values in protocol["systems"].items():
             by_seed = list(values["seeds"].values())
             assert list(values["seeds"]) == ["0", "1", "2"]
@@ -167,7 +169,7 @@ def test_a_choice_of_seeds_is_part_of_the_command(kit: SimpleNamespace, store_pa
     assert results["seeds"] == [0, 2]
     assert results["protocols"]["knn"]["title"] == "3-NN by cosine"
     assert results["protocols"]["knn"]["settings"] == {"k": 3}
-    assert results["command"].endswith("--protocol knn --split xview --seed 2,0 --set knn.k=3")
+    assert results["command"].endswith("--protocol knn --split xview --seeds 2,0 --set knn.k=3")
 
 
 def test_a_run_is_measured_on_what_it_held_out(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
@@ -191,13 +193,17 @@ def test_test_clips_that_were_seen_in_pretraining_are_told(
     everything = replace(kit.recipe, data=replace(kit.recipe.data, split=""))
     run = kit.write_run(tmp_path / "all", everything, fingerprint=fingerprint)
     assert evaluate(run, store_path, ["knn"], "xview").results["notes"] == [
-        "24 of the 24 test clips were seen in pretraining, without labels: the encoder was trained on all clips."
+        "24 of the 24 test clips were seen when the encoder was trained: that was on all clips."
     ]
     held = replace(kit.recipe, data=replace(kit.recipe.data, hold_out="subject=1"))
     run = kit.write_run(tmp_path / "held", held, fingerprint=fingerprint)
     assert evaluate(run, store_path, ["knn"], hold_out="camera=2").results["notes"] == [
-        "18 of the 24 test clips were seen in pretraining, without labels: "
-        "the encoder was trained on the training part of xview, subject=1 held out."
+        "18 of the 24 test clips were seen when the encoder was trained: "
+        "that was on the training part of xview, subject=1 held out."
+    ]
+    labelled = replace(kit.recipe, method=replace(kit.recipe.method, name="supervised"))
+    assert evaluate(kit.write_run(tmp_path / "labelled", labelled), store_path, ["knn"]).results["notes"] == [
+        "The encoder was trained with labels: a ceiling to compare with, no self-supervised result."
     ]
     clean = kit.write_run(tmp_path / "clean", fingerprint=fingerprint)
     assert evaluate(clean, store_path, ["knn"]).results["notes"] == []
@@ -205,6 +211,29 @@ def test_test_clips_that_were_seen_in_pretraining_are_told(
     assert evaluate(foreign, store_path, ["knn"]).results["notes"] == [
         "The encoder was trained on another store than it is measured on."
     ]
+
+
+def test_copies_of_training_clips_are_told_and_counted_out(kit: SimpleNamespace, tmp_path: Path) -> None:
+    """Two of six test clips are training clips under another name; a clip of the same numbers else is none."""
+    people = [kit.person(label, camera, 0) for camera in (1, 3) for label in kit.classes]
+    copies = [replace(people[k], name=f"copy-{k}", tags={"camera": 3, "subject": 0}) for k in (1, 0)]
+    cut = replace(people[2], name="cut", positions=people[2].positions[1:], tags={"camera": 3, "subject": 0})
+    store = kit.write_store(tmp_path / "s", [*people, *copies, cut])
+    evaluation = evaluate(kit.write_run(tmp_path / "run"), store)
+    results = read(evaluation)
+    assert results["data"]["copies"] == 2
+    assert results["notes"] == [
+        "2 of the 6 test clips are exact copies of training clips, such as copy-1 of jump-1-0: "
+        "all numbers count them, except those called without copies."
+    ]
+    own = np.array([True, True, True, False, False, True])
+    labels = evaluation.store.labels[evaluation.parts.test]
+    for name, protocol in results["protocols"].items():
+        for system, values in protocol["systems"].items():
+            right = evaluation.outcomes[name][system][0].predicted == labels
+            assert values["value"] == pytest.approx(right.mean())
+            assert values["without_copies"]["seeds"]["0"] == pytest.approx(right[own].mean())
+            assert values["without_copies"]["interval"] == pytest.approx(wilson(float(right[own].mean()), 4))
 
 
 def test_classes_that_cannot_be_right_are_told(kit: SimpleNamespace, tmp_path: Path) -> None:

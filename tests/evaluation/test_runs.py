@@ -44,7 +44,7 @@ def test_what_is_no_finished_run_is_refused(kit: SimpleNamespace, tmp_path: Path
     (run / "seed-1" / "model.json").unlink()
     assert refused(run) == (
         f"run {run}: seed-1 has no model.json, so its training has not finished. Continue it "
-        "with skelact pretrain ... --resume, or choose the others with --seed"
+        "with skelact pretrain ... --resume, or choose the others with --seeds"
     )
     assert len(load_models(run, [0, 2])) == 2
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from skelact.config import Recipe, override
 from skelact.errors import UserError, unknown
+from skelact.evaluation.copies import copied_from
 from skelact.evaluation.measure import Progress, Vectors, measure
 from skelact.evaluation.notes import notes_on
 from skelact.evaluation.parts import Parts, labelled_parts
@@ -80,14 +81,17 @@ def evaluate(
     opened = Store(store)
     parts = labelled_parts(opened, *_which_part(recipe, split, hold_out))
     outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
+    originals = copied_from(opened, parts)
     results = build(
         run=Path(run),
         command=_command(run, store, chosen, parts, recipe, seeds, settings),
         store=opened,
         parts=parts,
         recipe=recipe,
+        model=models[0].info,
         outcomes=outcomes,
-        notes=notes_on(models[0], opened, parts),
+        copies=originals >= 0,
+        notes=notes_on(models[0], opened, parts, originals),
     )
     results["seconds"] = round(time.perf_counter() - started, 2)
     folder = Path(run) / "evaluation" / parts.folder
@@ -136,7 +140,7 @@ def _command(
     words = ["skelact", "evaluate", str(run), str(store), "--protocol", ",".join(protocols)]
     words += ["--split", parts.split]
     words += ["--hold-out", parts.hold_out] if parts.hold_out or recipe.data.hold_out else []
-    words += ["--seed", ",".join(map(str, seeds))] if seeds else []
+    words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
     words += [word for setting in settings for word in ("--set", setting)]
     return shlex.join(words)
 

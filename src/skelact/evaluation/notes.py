@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skelact.evaluation.parts import Parts
 from skelact.sequences.store import Store
@@ -11,18 +12,35 @@ if TYPE_CHECKING:
     from skelact.models import Model
 
 
-def notes_on(model: "Model", store: Store, parts: Parts) -> list[str]:
-    """What a reader must know to judge the numbers."""
+def notes_on(model: "Model", store: Store, parts: Parts, originals: NDArray[np.int64]) -> list[str]:
+    """What a reader must know to judge the numbers.
+
+    Args:
+        model: the encoder of the first seed.
+        store: what was measured on.
+        parts: its training and test part.
+        originals: (Q,) the training clip that each test clip is a copy of, -1 where it is none.
+    """
     notes = []
+    if model.recipe.method.name == "supervised":
+        notes.append("The encoder was trained with labels: a ceiling to compare with, no self-supervised result.")
     without = set(store.labels[parts.test].tolist()) - set(store.labels[parts.train].tolist())
     if without:
         names = ", ".join(store.classes[c] for c in sorted(without))
         notes.append(f"Classes without a training clip, which no protocol can get right: {names}.")
+    copies = np.flatnonzero(originals >= 0)
+    if len(copies):
+        one = copies[0]
+        copy, original = (store.columns["name"][row] for row in (parts.test[one], originals[one]))
+        notes.append(
+            f"{len(copies)} of the {len(parts.test)} test clips are exact copies of training clips, such as "
+            f"{copy} of {original}: all numbers count them, except those called without copies."
+        )
     seen = _seen_in_pretraining(model, store, parts)
     if seen:
         notes.append(
-            f"{seen} of the {len(parts.test)} test clips were seen in pretraining, without labels: "
-            f"the encoder was trained on {_training_part(model)}."
+            f"{seen} of the {len(parts.test)} test clips were seen when the encoder was trained: "
+            f"that was on {_training_part(model)}."
         )
     if model.info.get("fingerprint", store.fingerprint) != store.fingerprint:
         notes.append("The encoder was trained on another store than it is measured on.")

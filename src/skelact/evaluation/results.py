@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skelact import __version__
 from skelact.config import Recipe, to_dict
 from skelact.evaluation.intervals import mcnemar, mean_and_deviation, wilson
-from skelact.evaluation.labelled import Outcome, confusion
+from skelact.evaluation.labelled import Outcome, accuracy, confusion
 from skelact.evaluation.machine import machine
 from skelact.evaluation.parts import Parts
 from skelact.evaluation.protocols import PROTOCOLS
@@ -27,12 +27,33 @@ Outcomes = Mapping[str, Mapping[str, Mapping[int, Outcome]]]  # protocol, system
 
 
 def build(
-    *, run: Path, command: str, store: Store, parts: Parts, recipe: Recipe, outcomes: Outcomes, notes: list[str]
+    *,
+    run: Path,
+    command: str,
+    store: Store,
+    parts: Parts,
+    recipe: Recipe,
+    model: Mapping[str, Any],
+    outcomes: Outcomes,
+    copies: NDArray[np.bool_],
+    notes: list[str],
 ) -> dict[str, Any]:
     """Plain values for ``results.json``.
 
     Accuracies are shares, 0 to 1. ``value`` is the mean over seeds at the last epoch; ``interval`` is the Wilson
-    95 % interval of that mean on this number of test clips; ``p`` of ``versus`` is McNemar's, seed by seed.
+    95 % interval of that mean on this number of test clips; ``p`` of ``versus`` is McNemar's, seed by seed;
+    ``without_copies`` leaves out the test clips that are also training clips.
+
+    Args:
+        run: folder of the run.
+        command: what measures the same again.
+        store: what was measured on.
+        parts: its training and test part.
+        recipe: settings, those of the protocols as they were used.
+        model: what the model says of itself.
+        outcomes: predictions.
+        copies: (Q,) whether a test clip is a copy of a training clip.
+        notes: what a reader must know.
     """
     labels, classes = store.labels[parts.test], store.classes
     return {
@@ -42,6 +63,7 @@ def build(
         "command": command,
         "run": str(run),
         "method": recipe.method.name,
+        "model": dict(model),  # what it says of itself, the first seed
         "seeds": sorted(next(iter(outcomes.values()))["model"]),
         "data": {
             "store": str(store.path),
@@ -51,11 +73,12 @@ def build(
             "split": parts.split,
             "hold_out": parts.hold_out,
             "clips": {"train": len(parts.train), "test": len(parts.test)},
+            "copies": int(copies.sum()),
             "classes": list(classes),
             "most_frequent_class": _most_frequent(store.labels[parts.train], labels, len(classes)),
         },
         "protocols": {
-            name: _protocol(name, recipe, systems, labels, classes) for name, systems in outcomes.items()
+            name: _protocol(name, recipe, systems, labels, copies, classes) for name, systems in outcomes.items()
         },
         "notes": notes,
         "settings": to_dict(recipe),
@@ -96,6 +119,7 @@ def _protocol(
     recipe: Recipe,
     systems: Mapping[str, Mapping[int, Outcome]],
     labels: NDArray[np.int64],
+    copies: NDArray[np.bool_],
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     table = sum(confusion(outcome.predicted, labels, len(classes)) for outcome in systems["model"].values())
@@ -105,7 +129,7 @@ def _protocol(
     return {
         "title": PROTOCOLS[name].title_for(recipe),
         "settings": to_dict(getattr(recipe, PROTOCOLS[name].settings)),
-        "systems": {system: _system(seeds, len(labels)) for system, seeds in systems.items()},
+        "systems": {system: _system(seeds, labels, copies) for system, seeds in systems.items()},
         "versus": {
             system: _versus(systems["model"], systems[system], labels) for system in systems if system != "model"
         },
@@ -117,14 +141,14 @@ def _protocol(
     }
 
 
-def _system(seeds: Mapping[int, Outcome], clips: int) -> dict[str, Any]:
+def _system(seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDArray[np.bool_]) -> dict[str, Any]:
     mean, deviation = mean_and_deviation([outcome.accuracy for outcome in seeds.values()])
     best = {seed: outcome.best_on_test for seed, outcome in seeds.items()}
     found = [value for value in best.values() if value is not None]
     return {
         "value": mean,
         "std": deviation,
-        "interval": list(wilson(mean, clips)),
+        "interval": list(wilson(mean, len(labels))),
         "seeds": {str(seed): outcome.accuracy for seed, outcome in seeds.items()},
         "best_on_test": {
             "mean": mean_and_deviation(found)[0],
@@ -132,7 +156,25 @@ def _system(seeds: Mapping[int, Outcome], clips: int) -> dict[str, Any]:
         }
         if found
         else None,
+        "without_copies": _without_copies(seeds, labels, copies),
         "curves": {str(seed): list(outcome.curve) for seed, outcome in seeds.items() if outcome.curve},
+    }
+
+
+def _without_copies(
+    seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDArray[np.bool_]
+) -> dict[str, Any] | None:
+    """Accuracy on the test clips that are no copies; None where there are no copies, or nothing else."""
+    own = ~copies
+    if own.all() or not own.any():
+        return None
+    values = {seed: accuracy(outcome.predicted[own], labels[own]) for seed, outcome in seeds.items()}
+    mean, deviation = mean_and_deviation(list(values.values()))
+    return {
+        "value": mean,
+        "std": deviation,
+        "interval": list(wilson(mean, int(own.sum()))),
+        "seeds": {str(seed): value for seed, value in values.items()},
     }
 
 

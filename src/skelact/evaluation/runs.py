@@ -54,7 +54,7 @@ def run_folders(run: Path, seeds: Sequence[int] = ()) -> list[Path]:
     if unfinished:
         raise UserError(
             f"run {run}: {', '.join(unfinished)} has no {MODEL}, so its training has not finished. Continue it "
-            "with skelact pretrain ... --resume, or choose the others with --seed"
+            "with skelact pretrain ... --resume, or choose the others with --seeds"
         )
     return chosen
 
@@ -76,9 +76,11 @@ def _no_such_seed(run: Path, wanted: Sequence[int], there: Sequence[int]) -> Use
 
 
 def _check_same(first: Recipe, other: Recipe) -> None:
-    """Seeds of one run may differ in nothing but the seed."""
+    """Seeds of one run may differ in nothing but the seed; a store may have been moved in between."""
     seed = other.train.seed
-    ours, theirs = (_flat(replace(r, train=replace(r.train, seed=0))) for r in (first, other))
+    ours, theirs = (
+        _flat(replace(r, train=replace(r.train, seed=0), data=replace(r.data, store=""))) for r in (first, other)
+    )
     for key, value in ours.items():
         if theirs[key] != value:
             raise UserError(

@@ -1,0 +1,99 @@
+"""``skelact evaluate``: run and store -> numbers beside their baselines, and a report."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from skelact.errors import UserError
+
+
+def run(
+    run: Path,
+    store: Path,
+    *,
+    protocol: str = "linear,knn",
+    split: str | None = None,
+    hold_out: str | None = None,
+    seeds: Annotated[str, Parameter(name=["--seeds", "--seed"])] = "",
+    settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    report: bool = True,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Measure a trained encoder by the protocols of the field.
+
+    Beside every number stand those of the same encoder untrained and of raw coordinates. Writes results.json,
+    predictions.csv and report.html to RUN/evaluation/SPLIT.
+
+    Args:
+        run: folder of a run, of a run of several seeds, or of a model.
+        store: folder of the store.
+        protocol: linear, knn, or both.
+        split: split of the store to measure on; that of the training when not given.
+        hold_out: measure on training clips with this tag, such as camera=2, instead of the test part; what the
+            training held out when neither this nor another split is given.
+        seeds: only these seeds of the run, such as 0,2.
+        settings: a setting of a protocol, such as --set knn.k=5; can be repeated.
+        report: write report.html.
+        as_json: print the results as JSON.
+    """
+    from skelact.evaluation import evaluate
+    from skelact.evaluation.report import write_report
+    from skelact.evaluation.table import text_table
+
+    with _progress() as show:
+        evaluation = evaluate(
+            run,
+            store,
+            protocols=[word.strip() for word in protocol.split(",") if word.strip()],
+            split=split,
+            hold_out=hold_out,
+            seeds=_numbers(seeds),
+            settings=settings,
+            progress=show,
+        )
+        if report:
+            show("report", 0, 1)
+            write_report(evaluation)
+    results = evaluation.results
+    if as_json:
+        print(json.dumps(results))
+        return 0
+    print(text_table(results))
+    for note in results["notes"]:
+        print(f"note: {note}")
+    print(evaluation.folder / ("report.html" if report else "results.json"))
+    return 0
+
+
+def _numbers(seeds: str) -> list[int]:
+    try:
+        return [int(word) for word in seeds.split(",") if word.strip()]
+    except ValueError:
+        raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar that names the stage; a line a stage where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
+    last = ""
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            nonlocal last
+            bar.update(task, description=stage, completed=done, total=total)
+            if stage != last and not console.is_terminal:
+                print(stage, file=sys.stderr, flush=True)
+            last = stage
+
+        yield show
