@@ -1,12 +1,13 @@
 """``skelact inspect``: what is in a store or a recording."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from skelact.errors import UserError, unknown
+from skelact.errors import UserError
 
 if TYPE_CHECKING:
     from skelact.sequences import Sequence
@@ -90,9 +91,11 @@ def _row(store: "Store", clip: str) -> int:
         return int(names.index(clip))
     if clip.isdigit() and int(clip) < len(store):
         return int(clip)
-    if clip.isdigit():
-        raise UserError(f"--clip {clip}: the store has {len(store)} sequences, 0 to {len(store) - 1}")
-    raise unknown("clip", clip, names)
+    near = get_close_matches(clip, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the first is called {names[0]}."
+    raise UserError(
+        f"--clip {clip}: no such sequence; {hint} The store has {len(store)}, rows 0 to {len(store) - 1}"
+    )
 
 
 def _draw(sequence: "Sequence", path: Path) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class _Job:
     options: Mapping[str, Any]
     clean: str | Cleaning
     by_folder: bool = False
-    table: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    table: Mapping[str, Mapping[str, str]] | None = None
 
     def __call__(self, path: Path) -> Sequence | str:
         """The sequence, or why there is none. One strange file must not end a long import."""
@@ -103,9 +103,9 @@ class _Job:
         label = sequence.label or str(number) or None
         if self.by_folder:
             label = path.parent.name
-        row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
-        if row:
-            label = row.pop("label") or None
+        if self.table is not None:
+            row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
+            label = row.pop("label", "") or None
             tags = {**row, **tags}
         return replace(sequence, name=name, label=label, tags=tags)
 
@@ -158,7 +158,7 @@ def import_recordings(
     else:
         root, listing = _find(source, data, format)
         by_folder = label_from == "folder"
-        table = {} if label_from in ("none", "folder") else _read_labels(Path(label_from))
+        table = None if label_from in ("none", "folder") else _read_labels(Path(label_from))
         job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
         identity = {"files": len(listing.files), "names_and_sizes": _digest(job, listing.files)}
     settings = {
