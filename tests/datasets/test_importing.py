@@ -309,3 +309,19 @@ def test_what_cannot_be_imported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^none of the 1 files could be imported. The first: a.json: "):
         import_recordings(tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_among_its_source(tmp_path: Path) -> None:
+    write_nw_ucla(tmp_path / "in", 1)
+    with pytest.raises(UserError) as caught:
+        import_recordings(tmp_path / "in", tmp_path / "in" / "out")
+    place = f"the store {tmp_path / 'in' / 'out'} would lie among its source {tmp_path / 'in'}"
+    assert str(caught.value) == f"{place}; choose a folder elsewhere"
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    write_nw_ucla(tmp_path / "in", 1)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError) as caught:
+        import_recordings(tmp_path / "in", tmp_path / "file" / "out")
+    assert str(caught.value) == f"the store {tmp_path / 'file' / 'out'} cannot be written: Not a directory"

@@ -2,15 +2,10 @@
 
 import csv
 import hashlib
-import multiprocessing
 import os
-import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,7 @@ from typing import Any
 from skelact import __version__
 from skelact.config import to_dict
 from skelact.datasets.dataset import Check, Dataset, LeftOut, Listing
+from skelact.datasets.processes import in_order
 from skelact.errors import FileError, UserError
 from skelact.sequences import Sequence, layout
 from skelact.sequences.cleaning import Cleaning, get_cleaning
@@ -26,7 +22,6 @@ from skelact.sequences.store import Store, StoreWriter
 
 FEW_FILES = 48  # so few are read in this process: starting others would take longer
 CHUNK = 16  # files that a process is given at a time
-IN_FLIGHT = 3  # chunks per process that may wait for the writer; bounds the memory
 FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
 
 Progress = Callable[[int, int], None]
@@ -150,70 +145,98 @@ def import_recordings(
     Raises:
         UserError: nothing to import; the store is there and holds something else; settings that cannot be.
     """
+    out = Path(out)
     data = _dataset(dataset)
     _check_settings(data, clean, half, format, options, label_from)
-    if dataset == "movers":
-        job, listing = _Job(Path(), dataset, None, {}, clean), Listing(())
-        identity: dict[str, Any] = {"clips": clips, "seed": seed}
-    else:
-        root, listing = _find(source, data, format)
-        by_folder = label_from == "folder"
-        table = None if label_from in ("none", "folder") else _read_labels(Path(label_from))
-        job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
-        identity = {"files": len(listing.files), "names_and_sizes": _digest(job, listing.files)}
     settings = {
         "skelact": __version__,
         "dataset": dataset,
-        **identity,
         "format": format or "",
         "options": {key: str(value) for key, value in (options or {}).items()},
         **_described(clean),
         "label_from": label_from,
         "half": half,
     }
-    total = clips if dataset == "movers" else len(listing.files)
-    run = _Import(Path(out), data, job, listing, settings, source, overwrite, half)
-    if not run.complete:
-        processes = processes or os.cpu_count() or 1
-        if dataset == "movers":
-            outcomes = _generated(job, clips, seed, run.done, processes)
-        else:
-            outcomes = _read_all(job, listing.files[run.done :], processes)
-        run.take(outcomes, total, progress)
+    if dataset == "movers":
+        plan = _plan_movers(data, clean, clips, seed, settings)
+    else:
+        table = None if label_from in ("none", "folder") else _read_labels(Path(label_from))
+        by_folder = label_from == "folder"
+        root, listing = _find(source, out, data, format)
+        job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
+        plan = _plan_files(data, job, str(source), listing, settings)
+    try:
+        run = _Import(out, plan, overwrite, half)
+        if not run.complete:
+            run.take(processes or os.cpu_count() or 1, progress)
+    except OSError as error:
+        raise UserError(f"the store {out} cannot be written: {error.strerror or error}") from error
     return run.report()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be imported.
+
+    Args:
+        data: the data set, if it is one.
+        job: how a file becomes a sequence.
+        source: what the user named.
+        listing: the files, and those that are none.
+        settings: what a store must have been made with to be gone on with; plain values.
+        total: number of files, or of generated clips.
+        seed: of the clips that are generated; None where files are read.
+    """
+
+    data: Dataset | None
+    job: _Job
+    source: str
+    listing: Listing
+    settings: dict[str, Any]
+    total: int
+    seed: int | None = None
+
+    def outcomes(self, done: int, processes: int) -> Iterator[Outcome]:
+        """What comes of everything from number ``done`` on, in order."""
+        spans = [(start, min(start + CHUNK, self.total)) for start in range(done, self.total, CHUNK)]
+        processes = processes if self.total - done > FEW_FILES else 1
+        if self.seed is not None:
+            return in_order(_make_chunk, [(self.job, self.seed, *span) for span in spans], processes)
+        files = self.listing.files
+        return in_order(_read_chunk, [(self.job, files[start:end]) for start, end in spans], processes)
+
+
+def _plan_files(data: Dataset | None, job: _Job, source: str, listing: Listing, settings: dict[str, Any]) -> _Plan:
+    files = {"files": len(listing.files), "names_and_sizes": _digest(job, listing.files)}
+    return _Plan(data, job, source, listing, settings | files, len(listing.files))
+
+
+def _plan_movers(
+    data: Dataset | None, clean: str | Cleaning, clips: int, seed: int, settings: dict[str, Any]
+) -> _Plan:
+    job = _Job(Path(), "movers", None, {}, clean)
+    return _Plan(data, job, "", Listing(()), settings | {"clips": clips, "seed": seed}, clips, seed)
 
 
 class _Import:
     """One import under way: the writer, what was left out, and when to commit."""
 
-    def __init__(
-        self,
-        out: Path,
-        data: Dataset | None,
-        job: _Job,
-        listing: Listing,
-        settings: dict[str, Any],
-        source: Path | None,
-        overwrite: bool,
-        half: bool,
-    ) -> None:
-        self.out, self.data, self.job, self.listing = out, data, job, listing
-        self.settings, self.source = settings, source
+    def __init__(self, out: Path, plan: _Plan, overwrite: bool, half: bool) -> None:
+        self.out, self.plan = out, plan
         self.failed: list[tuple[str, str]] = []  # source and reason
         self.complete = False
         if not overwrite and (out / layout.INFO).is_file():
             self._take_up()
         if not self.complete:
             self.writer = StoreWriter(out, half=half, overwrite=overwrite, resume=not overwrite)
-            self.done = len(self.writer) + len(self.failed)
 
     def _take_up(self) -> None:
         """Go on with the store that is there, if it came from the same source with the same settings."""
         info = layout.read_info(self.out)
         before = info["provenance"].get("settings", {})
-        for key in sorted(before.keys() | self.settings.keys()):
-            if before.get(key) != self.settings.get(key):
-                there, now = (repr(given.get(key, "not given")) for given in (before, self.settings))
+        for key in sorted(before.keys() | self.plan.settings.keys()):
+            if before.get(key) != self.plan.settings.get(key):
+                there, now = (repr(given.get(key, "not given")) for given in (before, self.plan.settings))
                 raise UserError(
                     f"{self.out} holds another import: {key} is {there} there and {now} now. "
                     "Choose another folder, or replace it: --overwrite"
@@ -221,31 +244,32 @@ class _Import:
         self.failed = [(path, reason) for path, reason in info["provenance"]["left_out"]]
         self.complete = info["complete"]
 
-    def take(self, outcomes: Iterator[Outcome], total: int, progress: Progress | None) -> None:
+    def take(self, processes: int, progress: Progress | None) -> None:
         """Write what comes; whatever happens, what has come is kept."""
         pause = FIRST_COMMIT
         due = time.monotonic() + pause
-        done = self.done
+        done = len(self.writer) + len(self.failed)
         if progress:
-            progress(done, total)
+            progress(done, self.plan.total)
         try:
-            for path, result in outcomes:
+            for path, result in self.plan.outcomes(done, processes):
                 self._take_one(path, result)
                 done += 1
                 if progress:
-                    progress(done, total)
+                    progress(done, self.plan.total)
                 if time.monotonic() > due and len(self.writer):
                     self._commit(complete=False)
                     pause = min(2 * pause, LAST_COMMIT)
                     due = time.monotonic() + pause
         except BaseException:
-            if len(self.writer):
-                self._commit(complete=False)
+            with suppress(OSError):  # a full disk: what was committed before stays, and the first error is told
+                if len(self.writer):
+                    self._commit(complete=False)
             raise
         if not len(self.writer):
             self.out.rmdir()
             first = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
-            raise UserError(f"none of the {total} files could be imported.{first}")
+            raise UserError(f"none of the {self.plan.total} files could be imported.{first}")
         self._commit(complete=True)
 
     def _take_one(self, path: Path, result: Sequence | str) -> None:
@@ -255,17 +279,17 @@ class _Import:
                 return
             except UserError as error:
                 result = str(error)
-        self.failed.append((self.job.source(path), result))
+        self.failed.append((self.plan.job.source(path), result))
 
     def _commit(self, complete: bool) -> None:
-        data = self.data
+        data = self.plan.data
         self.writer.commit(
             dataset=data.name if data else "",
             classes=data.classes if data else (),
             splits=data.splits if data else {},
             provenance={
-                "source": str(self.source or ""),
-                "settings": self.settings,
+                "source": self.plan.source,
+                "settings": self.plan.settings,
                 "left_out": [list(pair) for pair in self.failed],
             },
             complete=complete,
@@ -278,16 +302,21 @@ class _Import:
             name: {part: int((store.columns[f"split_{name}"] == part).sum()) for part in ("train", "test")}
             for name in store.splits
         }
-        tags = [{tag: store.columns[tag][row] for tag in store.tags} for row in range(len(store))]
-        failed = [LeftOut(self.job.root / path, reason) for path, reason in self.failed]
+        columns = {tag: store.columns[tag].tolist() for tag in store.tags}
+        tags = [
+            {tag: values[row] for tag, values in columns.items() if values[row] is not None}
+            for row in range(len(store))
+        ]
+        plan = self.plan
+        failed = [LeftOut(plan.job.root / path, reason) for path, reason in self.failed]
         return ImportReport(
             store=self.out,
             imported=len(store),
-            left_out=(*self.listing.left_out, *failed),
+            left_out=(*plan.listing.left_out, *failed),
             labels={label: count for label, count in counts.items() if label or count},
             splits=splits,
-            check=self.data.check(tags) if self.data else None,
-            notes=self.listing.notes,
+            check=plan.data.check(tags) if plan.data else None,
+            notes=plan.listing.notes,
         )
 
 
@@ -327,7 +356,7 @@ def _described(clean: str | Cleaning) -> dict[str, Any]:
     return {"clean": clean}
 
 
-def _find(source: Path | None, data: Dataset | None, format: str | None) -> tuple[Path, Listing]:
+def _find(source: Path | None, out: Path, data: Dataset | None, format: str | None) -> tuple[Path, Listing]:
     """The folder that paths are relative to, and the files."""
     if source is None:
         raise UserError("which files? Name a file or a folder: skelact import SOURCE -o STORE")
@@ -336,6 +365,8 @@ def _find(source: Path | None, data: Dataset | None, format: str | None) -> tupl
         raise UserError(f"{source} not found")
     if source.is_file():
         return source.parent, Listing((source,))
+    if out.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"the store {out} would lie among its source {source}; choose a folder elsewhere")
     return source, data.find(source) if data else _find_readable(source, format)
 
 
@@ -383,64 +414,11 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     return table
 
 
-def _generated(job: _Job, clips: int, seed: int, done: int, processes: int) -> Iterator[Outcome]:
-    """Generated clips from number ``done`` on."""
-    starts = range(done, clips, CHUNK)
-    tasks = [(job, seed, start, min(start + CHUNK, clips)) for start in starts]
-    return _in_order(_make_chunk, tasks, processes if clips - done > FEW_FILES else 1)
-
-
 def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[Outcome]:
     from skelact.datasets.movers import make_movers
 
     return [(Path(one.name), job.cleaned(one)) for one in make_movers(last, seed, first=first)]
 
 
-def _read_all(job: _Job, files: tuple[Path, ...], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the files."""
-    tasks = [(job, files[start : start + CHUNK]) for start in range(0, len(files), CHUNK)]
-    return _in_order(_read_chunk, tasks, processes if len(files) > FEW_FILES else 1)
-
-
 def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[Outcome]:
     return [(path, job(path)) for path in paths]
-
-
-def _in_order(
-    function: Callable[..., list[Outcome]], tasks: list[tuple[Any, ...]], processes: int
-) -> Iterator[Outcome]:
-    """What the tasks give, in their order, whoever is ready first; few wait, so memory stays flat."""
-    if processes == 1:
-        for task in tasks:
-            yield from function(*task)
-        return
-    left = deque(tasks)
-    waiting: deque[Future[list[Outcome]]] = deque()
-    kind = "spawn" if os.name == "nt" else "forkserver"  # a fork would copy the threads of a progress bar
-    context = multiprocessing.get_context(kind)
-    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start_worker)
-    try:
-        while left or waiting:
-            while left and len(waiting) < IN_FLIGHT * processes:
-                waiting.append(pool.submit(function, *left.popleft()))
-            yield from waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise UserError(
-            "a reading process was ended from outside (out of memory?). What was imported is kept: run the same "
-            "command again to go on, with fewer --processes"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Ctrl-C is for the main process alone, and a worker ends with it, even when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
