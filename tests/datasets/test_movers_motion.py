@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skelact.datasets.movers.actions import ACTIONS, action, keys_of
-from skelact.datasets.movers.body import SEGMENTS, Body, resized, rest_body
+from skelact.datasets.movers.body import HINGES, SEGMENTS, Body, resized, rest_body
 from skelact.datasets.movers.motion import FPS, perform, plain
 from skelact.skeletons import NTU25, SKELETONS, Skeleton
 
@@ -164,3 +164,11 @@ def test_the_tall_take_longer_steps_but_do_not_walk_faster() -> None:
     np.testing.assert_allclose(np.diff(of(walk, "pelvis")[:, 2]) * FPS, -1.0, atol=1e-9)
     step = np.abs(of(walk, "left_ankle")[:, 2] - of(walk, "right_ankle")[:, 2]).max()
     assert step == pytest.approx(0.64 * 2.0 / 1.73, abs=0.15)
+
+
+def test_elbows_and_knees_never_bend_backwards() -> None:
+    backwards = np.zeros((len(SEGMENTS), 3))
+    backwards[HINGES, 0] = np.radians(-40.0)
+    style = replace(plain(3), offset=backwards)
+    places = perform(BODY, keys_of(action("bow"), 0), np.zeros(3), style)
+    np.testing.assert_allclose(places[0], BODY.standing, atol=1e-9)

@@ -78,6 +78,9 @@ def _facts(name: str) -> _Segment:
     return _Segment(parent, limb.joints, pivot, fallback, sign)
 
 
+# Elbows and knees turn one way only.
+HINGES = [INDEX[f"{side}_{limb}"] for side in SIDES for limb in ("forearm", "shank")]
+
 _FACTS = tuple(_facts(name) for name in SEGMENTS)
 _PARENT = np.array([INDEX.get(facts.parent, -1) for facts in _FACTS])
 _SIGN = np.array([facts.sign for facts in _FACTS], dtype=np.float64)

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from skelact.datasets.movers.actions import Keys
-from skelact.datasets.movers.body import INDEX, REST_HEIGHT, SEGMENTS, Array, Body, joint_places, mirrored, turned
+from skelact.datasets.movers.body import (
+    HINGES,
+    INDEX,
+    REST_HEIGHT,
+    SEGMENTS,
+    Array,
+    Body,
+    joint_places,
+    mirrored,
+    turned,
+)
 
 FPS = 30.0
 # A leg of 0.85 m that swings 22 degrees to both sides takes steps of 0.64 m.
@@ -65,6 +75,7 @@ def perform(body: Body, keys: Keys, moments: Array, style: Style, steady: bool =
         stride = _STRIDE * body.height / REST_HEIGHT
         steps, share = _gait(forward, stride, style.step)
         angles += steps
+    angles[:, HINGES, 0] = np.maximum(angles[:, HINGES, 0], 0.0)
     _flatten_feet(angles)
     if style.left:
         angles = mirrored(angles)

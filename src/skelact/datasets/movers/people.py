@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skelact.datasets.movers.actions import ON_A_CHAIR, angles_of
-from skelact.datasets.movers.body import INDEX, SEGMENTS, SIDES, Array, Body, resized, rest_body
+from skelact.datasets.movers.body import HINGES, INDEX, SEGMENTS, SIDES, Array, Body, resized, rest_body
 from skelact.datasets.movers.motion import Style
 from skelact.datasets.movers.noise import smooth
 from skelact.skeletons import Skeleton
@@ -55,8 +55,8 @@ def make_person(number: int, seed: int) -> Person:
         height=float(np.clip(rng.normal(1.70, 0.10), 1.45, 1.98)),
         scale=_proportions(rng),
         pace=float(np.exp(rng.normal(0.0, 0.15))),
-        reach=_factors(rng, 0.22),
-        posture=_offsets(rng, 12.0),
+        reach=_factors(rng, 0.24),
+        posture=_offsets(rng, 10.5),
         left_handed=bool(rng.random() < 0.2),
     )
 
@@ -74,12 +74,13 @@ def make_style(person: Person, frames: int, arms_only: bool, rng: np.random.Gene
     # Feet stay where they are, and what stands on them moves little.
     sway[:, _SUPPORT] *= 0.25
     sway[:, _FEET] = 0.0
+    sway[:, HINGES, 1:] = 0.0
     other_hand = bool(rng.random() < 0.25)
     legs, distance = rng.random(), rng.uniform(0.8, 1.8)
     seat = angles_of(ON_A_CHAIR) if arms_only and legs < 0.3 else 0.0
     return Style(
-        scale=person.reach * _factors(rng, 0.22),
-        offset=person.posture + _offsets(rng, 12.0) + seat,
+        scale=person.reach * _factors(rng, 0.24),
+        offset=person.posture + _offsets(rng, 10.5) + seat,
         sway=np.radians(5.0) * sway,
         drift=np.radians(10.0) * smooth(rng, (frames, 1), width=45)[:, 0],
         step=float(rng.uniform(0.0, 2.0 * np.pi)),
@@ -109,7 +110,9 @@ def _factors(rng: np.random.Generator, spread: float) -> Array:
 
 
 def _offsets(rng: np.random.Generator, degrees: float) -> Array:
-    offsets = rng.normal(0.0, np.radians(degrees), size=_SHAPE)
+    offsets = np.radians(degrees) * np.clip(rng.standard_normal(_SHAPE), -2.0, 2.0)
+    offsets[HINGES, 0] *= 2.0
+    offsets[HINGES, 1:] = 0.0
     offsets[_SUPPORT] *= 0.15
     offsets[INDEX["trunk"]] *= 2.5
     offsets[_FEET] = 0.0
