@@ -6,7 +6,9 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can mend: one clear message, no traceback, exit status 2."""
+    """Something the user can mend: one clear message, no traceback, exit status ``status``."""
+
+    status = 2
 
 
 class FileError(UserError):

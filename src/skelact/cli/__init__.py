@@ -50,7 +50,7 @@ def run(words: list[str]) -> int:
         result = app(words, exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as error:
         print(f"skelact: {error}", file=sys.stderr)
-        return 2
+        return error.status if isinstance(error, UserError) else 2
     except OSError as error:
         if error.filename is None or error.strerror is None:  # no file or folder of the user's
             raise

@@ -45,6 +45,8 @@ class Progress:
 class Stopped(UserError):
     """The training was stopped and can be resumed."""
 
+    status = 130
+
 
 def pretrain(
     store: Store,
@@ -144,7 +146,7 @@ class _Training:
                 save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
                 raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
             loss = self._step(counters.epoch, step, order[step * self.batch : (step + 1) * self.batch])
-            parts = {name: float(value) for name, value in loss.parts.items()}
+            parts = {name: value.item() for name, value in loss.parts.items()}
             self._check_finite(parts, counters.epoch)
             counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
             counters.step = step + 1

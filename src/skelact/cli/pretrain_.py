@@ -1,0 +1,148 @@
+"""``skelact pretrain``: store -> run folder with a trained encoder."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from skelact.config import Recipe, load_recipe
+from skelact.errors import UserError
+
+if TYPE_CHECKING:
+    from skelact.training import Progress
+
+SECONDS_BETWEEN_LINES = 30.0  # where stderr is no terminal
+
+
+def run(
+    store: Path,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    recipe: Annotated[Path | None, Parameter(name=["--recipe", "-c"])] = None,
+    method: str = "",
+    split: str | None = None,
+    hold_out: str = "",
+    epochs: int = 0,
+    seed: int | None = None,
+    seeds: str = "",
+    settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    resume: Annotated[bool, Parameter(negative=())] = False,
+    device: str = "",
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Learn an encoder from a store, without labels.
+
+    Writes a run folder: config.toml, metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors
+    and model.json. Ctrl-C ends after the step in progress and leaves a state that --resume continues.
+
+    Args:
+        store: folder of the store.
+        out: the run folder.
+        recipe: TOML file with settings; without it the paper's own settings, made for a large GPU.
+        method: scdnet, or supervised (with labels, for comparison).
+        split: train on the training part of this split; every clip when empty.
+        hold_out: of the training part leave out clips by a tag, such as camera=2, to choose settings on.
+        epochs: instead of the recipe's.
+        seed: instead of the recipe's.
+        seeds: several, such as 0,1,2: each trains in its own folder RUN/seed-0, RUN/seed-1, ...
+        settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
+        resume: continue where RUN was stopped, with its own settings.
+        device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
+        as_json: print the result as JSON.
+    """
+    from skelact.sequences.store import Store
+    from skelact.training import pretrain
+
+    words = {
+        "method.name": method,
+        "data.split": split,
+        "data.hold_out": hold_out,
+        "train.epochs": epochs,
+        "train.seed": seed,
+    }
+    chosen = load_recipe(recipe, (*_given(words), *settings))
+    opened = Store(store)
+    results = []
+    for folder, seeded in _runs(out, chosen, seeds):
+        going_on = resume and (folder / "config.toml").is_file()
+        if resume and not going_on and not seeds:
+            raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
+        started = time.perf_counter()
+        with _progress(folder.name) as show:
+            model = pretrain(opened, folder, seeded, resume=going_on, device=device, progress=show)
+        seconds = time.perf_counter() - started
+        results.append({"run": str(folder), "seconds": round(seconds, 1), "dim": model.dim, **model.info})
+        if not as_json:
+            print(f"{folder}: {model.info['epochs']} epochs of {model.info['clips']} clips in {seconds:.0f} s")
+    if as_json:
+        print(json.dumps(results if seeds else results[0]))
+    return 0
+
+
+def _given(words: dict[str, str | int | None]) -> Iterator[str]:
+    """The flags that were given, as settings; 0 epochs and empty words mean not given, seed 0 is a seed."""
+    for key, value in words.items():
+        if value is None or value == "" or (key == "train.epochs" and value == 0):
+            continue
+        yield f"{key}={json.dumps(value)}"
+
+
+def _runs(out: Path, recipe: Recipe, seeds: str) -> Iterator[tuple[Path, Recipe]]:
+    """Folder and settings of each training."""
+    if not seeds:
+        yield out, recipe
+        return
+    try:
+        numbers = [int(word) for word in seeds.split(",")]
+    except ValueError:
+        raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
+    for number in numbers:
+        yield out / f"seed-{number}", replace(recipe, train=replace(recipe.train, seed=number))
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[["Progress"], None]]:
+    """A bar with loss terms, clips per second and time left; a line now and then where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(name),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    last_line = time.monotonic()
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=None, told="")
+
+        def show(progress: "Progress") -> None:
+            nonlocal last_line
+            told = _told(progress)
+            bar.update(task, completed=progress.step, total=progress.steps, told=told)
+            if not console.is_terminal and time.monotonic() - last_line > SECONDS_BETWEEN_LINES:
+                last_line = time.monotonic()
+                print(f"{name}: {told}", file=sys.stderr, flush=True)
+
+        yield show
+
+
+def _told(progress: "Progress") -> str:
+    parts = " ".join(f"{_short(part)} {value:.2f}" for part, value in progress.parts.items())
+    return f"epoch {progress.epoch + 1}/{progress.epochs}  {parts}  {progress.clips_per_second:,.0f} clips/s"
+
+
+def _short(part: str) -> str:
+    """Loss terms by their initials, so that a line holds them: temporal_to_instance -> t-i."""
+    first, to, second = part.partition("_to_")
+    return f"{first[0]}-{second[0]}" if to else part
