@@ -16,15 +16,16 @@ from skelact.skeletons import Skeleton
 Points = Sequence[tuple[float, float]]
 
 POINTS_OF_A_LINE = 300  # more than a screen shows
+NAMED = 12  # classes whose names have room on a map; more are numbered
 GOLDEN_ANGLE = 137.508  # degrees between the hues of neighbouring classes: far apart however many there are
 
 
 def svg(width: float, height: float, body: str, label: str, least: int = 0) -> str:
-    """A picture as wide as its column, scrolled sideways below ``least`` pixels."""
-    style = f' style="min-width:{least}px"' if least else ""
+    """A picture as wide as its column but no wider than drawn, scrolled sideways below ``least`` pixels."""
+    style = f"max-width:{width:.0f}px;min-width:{min(least, width):.0f}px"
     return (
         f'<div class="scroll"><svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'aria-label="{escape(label)}"{style}>{body}</svg></div>'
+        f'aria-label="{escape(label)}" style="{style}">{body}</svg></div>'
     )
 
 
@@ -108,7 +109,7 @@ def class_bars(
         clips: how many test clips there are.
     """
     order = sorted(range(len(classes)), key=lambda c: (-ours[c], c))
-    row, left, right, width = 22, 190, 60, 760
+    row, left, right, width = 22 if len(order) <= 30 else 17, 190, 60, 760
     scale = width - left - right
     height = row * len(order) + 26
     parts = []
@@ -119,15 +120,15 @@ def class_bars(
             f'<text class="tick" x="{x:.1f}" y="{height - 6}" text-anchor="middle">{tick} %</text>'
         )
     for place, c in enumerate(order):
-        y = place * row + 4
-        mark = left + scale * theirs[c]
+        y, mark = place * row + 4, left + scale * theirs[c]
+        title = f"{classes[c]}: {100 * ours[c]:.1f} % of {clips[c]} clips, untrained {100 * theirs[c]:.1f} %"
+        line, bar = f'y="{y + row / 2 + 3}"', f'width="{scale * ours[c]:.1f}" height="{0.64 * row:.1f}"'
         parts.append(
-            f"<g><title>{escape(classes[c])}: {100 * ours[c]:.1f} % of {clips[c]} clips, "
-            f"untrained {100 * theirs[c]:.1f} %</title>"
-            f'<text class="tick" x="{left - 8}" y="{y + 14}" text-anchor="end">{_short(classes[c], 28)}</text>'
-            f'<rect class="bar" x="{left}" y="{y + 3}" width="{scale * ours[c]:.1f}" height="{row - 8}" rx="2"/>'
+            f"<g><title>{escape(title)}</title>"
+            f'<text class="tick" x="{left - 8}" {line} text-anchor="end">{_short(classes[c], 28)}</text>'
+            f'<rect class="bar" x="{left}" y="{y + row / 8:.1f}" {bar} rx="2"/>'
             f'<path class="mark" d="M{mark:.1f} {y + 1}v{row - 4}"/>'
-            f'<text class="tick" x="{left + scale + 10}" y="{y + 14}">{100 * ours[c]:.0f} %</text></g>'
+            f'<text class="tick" x="{left + scale + 10}" {line}>{100 * ours[c]:.0f} %</text></g>'
         )
     return svg(width, height, "".join(parts), "accuracy of each class", least=480)
 
@@ -157,14 +158,16 @@ def confusion_matrix(table: NDArray[np.int64], classes: Sequence[str]) -> str:
         title = f"{classes[row]} taken for {classes[column]}: {table[row, column]}"
         kind, place = "hit" if row == column else "miss", (margin + cell * column, margin + cell * row)
         parts.append(_cell(*place, cell, share[row, column], kind, title, with_number=count <= 20))
-    return svg(margin + side + 4, margin + side + 4, "".join(parts), "confusion matrix", least=560)
+    return svg(
+        margin + side + 4, margin + side + 4, "".join(parts), "confusion matrix", least=560 if count <= 20 else 700
+    )
 
 
 def _cell(x: float, y: float, size: float, share: float, kind: str, title: str, with_number: bool) -> str:
     """A square as dark as the share, with the share in per cent where there is room."""
     square = (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}" '
-        f'fill-opacity="{0.08 + 0.92 * share:.2f}"><title>{escape(title)} ({100 * share:.0f} %)</title></rect>'
+        f'fill-opacity="{0.04 + 0.96 * share:.2f}"><title>{escape(title)} ({100 * share:.0f} %)</title></rect>'
     )
     if not with_number:
         return square
@@ -174,14 +177,14 @@ def _cell(x: float, y: float, size: float, share: float, kind: str, title: str, 
 
 
 def scatter(places: NDArray[np.floating], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """A map of clips: a dot each, the name of a class at the middle of its dots.
+    """A map of clips: a dot each, the name of a class (of many: its number) at the middle of its dots.
 
     Args:
         places: (N, 2).
         labels: (N,) index into ``classes``.
         classes: names.
     """
-    size, margin = 420.0, 26.0
+    size, margin = 440.0, 30.0
     low, high = places.min(axis=0), places.max(axis=0)
     xy = margin + (places - low) / np.maximum(high - low, 1e-9) * (size - 2 * margin)
     radius = 3.2 if len(xy) <= 600 else 2.2
@@ -192,16 +195,29 @@ def scatter(places: NDArray[np.floating], labels: NDArray[np.int64], classes: Se
     ]
     there = np.unique(labels)
     middles = [np.median(xy[labels == label], axis=0) for label in there]
-    lines = _apart([y for _, y in middles], 13 if len(there) <= 25 else 0, 12, size - 4)
+    lines = _apart([y for _, y in middles], 13 if len(classes) <= NAMED else 0, 12, size - 4)
     for label, (x, _), y in zip(there, middles, lines, strict=True):
-        name = _short(classes[label], 20)
+        name = _short(classes[label], 24) if len(classes) <= NAMED else str(label + 1)
+        half = min(3.6 * len(name), size / 2)  # of the width of the name, so that none leaves the picture
+        x = float(np.clip(x, half, size - half))
         parts.append(f'<text class="place" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{name}</text>')
     return svg(size, size, f'<g class="dots">{"".join(parts)}</g>', "map of the clips")
 
 
+def legend(labels: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """The colours of ``scatter`` with the names of the classes, numbered where the map shows numbers."""
+    items = []
+    for label in np.unique(labels).tolist():
+        number = f"<b>{label + 1}</b> " if len(classes) > NAMED else ""
+        items.append(
+            f'<li><i style="--hue:{hue(label, len(classes)):.0f}"></i>{number}{escape(classes[label])}</li>'
+        )
+    return f'<ul class="legend">{"".join(items)}</ul>'
+
+
 def hue(label: int, classes: int) -> float:
     """Hue of a class, degrees: evenly spaced for a few classes, far apart for neighbours among many."""
-    return (210 + label * (360 / classes if classes <= 12 else GOLDEN_ANGLE)) % 360
+    return (210 + label * (360 / classes if classes <= NAMED else GOLDEN_ANGLE)) % 360
 
 
 def pose_strip(positions: NDArray[np.floating], skeleton: Skeleton, up: str, count: int = 5) -> str:

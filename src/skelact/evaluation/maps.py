@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 MOST = 500  # points of a map: enough to see groups, few enough to wait for
 NEIGHBOURS = 30  # that t-SNE keeps close (its perplexity)
+STEPS = 500  # of t-SNE: the maps of so few points no longer change
 
 
 def map_of(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float64]:
@@ -12,14 +13,14 @@ def map_of(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float64]:
 
     The same vectors give the same map on the same machine.
 
-    Source: van der Maaten and Hinton 2008, started from PCA.
+    Source: van der Maaten and Hinton 2008.
     """
     if len(vectors) < 10:
         return _principal(vectors)
     from sklearn.manifold import TSNE
 
     perplexity = min(NEIGHBOURS, (len(vectors) - 1) / 3)
-    engine = TSNE(2, perplexity=perplexity, metric="cosine", init="random", random_state=seed)
+    engine = TSNE(2, perplexity=perplexity, metric="cosine", init="random", max_iter=STEPS, random_state=seed)
     places: NDArray[np.float64] = engine.fit_transform(vectors).astype(np.float64)
     return places
 

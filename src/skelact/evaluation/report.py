@@ -1,6 +1,7 @@
 """The report: one HTML file that needs no other, with every number, picture and the way to repeat it."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -95,11 +96,16 @@ def _tiles(results: Mapping[str, Any]) -> str:
         model, untrained = protocol["systems"]["model"], protocol["versus"]["untrained"]
         number = percent(model["value"]).removesuffix(" %")
         tiles.append(
-            f'<div class="tile"><h3 style="margin:0">{escape(protocol["title"])}</h3><b>{number}<i> %</i></b>'
+            f'<div class="tile"><h3>{escape(protocol["title"])}</h3><b>{number}<i> %</i></b>'
             f"<p>{_signed(untrained['gain'])} points against the untrained encoder"
-            f"{_p_values(untrained)}</p></div>"
+            f"{_p_values(untrained)}{_own_clips(model)}</p></div>"
         )
     return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _own_clips(model: Mapping[str, Any]) -> str:
+    values = model["without_copies"]
+    return f"; {percent(values['value'])} without the copies of training clips" if values else ""
 
 
 def _signed(share: float) -> str:
@@ -109,8 +115,8 @@ def _signed(share: float) -> str:
 def _p_values(versus: Mapping[str, Any]) -> str:
     """The least convincing of the seeds' tests."""
     worst = max(pair["p"] for pair in versus["seeds"].values())
-    value = "&lt; 0.001" if worst < 0.001 else f"= {worst:.3f}"
-    return f" (McNemar p {value}{', worst seed' if len(versus['seeds']) > 1 else ''})"
+    value = "&lt;&nbsp;0.001" if worst < 0.001 else f"=&nbsp;{worst:.3f}"
+    return f" (McNemar p&nbsp;{value}{', worst seed' if len(versus['seeds']) > 1 else ''})"
 
 
 def _table(results: Mapping[str, Any]) -> str:
@@ -204,12 +210,9 @@ def _maps(evaluation: Evaluation) -> str:
     for system, (_, test) in evaluation.vectors.items():
         dots = figures.scatter(map_of(test[chosen]), labels, classes)
         maps.append(f"<figure><h3>{escape(SYSTEMS[system])}</h3>{dots}</figure>")
-    legend = "".join(
-        f'<li><i style="--hue:{figures.hue(label, len(classes)):.0f}"></i>{escape(classes[label])}</li>'
-        for label in np.unique(labels).tolist()
-    )
     return (
-        f'<h2>Map of the test clips</h2><div class="columns">{"".join(maps)}</div><ul class="legend">{legend}</ul>'
+        f'<h2>Map of the test clips</h2><div class="columns">{"".join(maps)}</div>'
+        f"{figures.legend(labels, classes)}"
         f"<figcaption>{len(chosen)} test clips, seed {evaluation.results['seeds'][0]}, by t-SNE on the cosine; "
         "clips that lie together have similar features. Labels were used for the colours only; distances between "
         "far groups mean little.</figcaption>"
@@ -263,14 +266,25 @@ def _provenance(results: Mapping[str, Any]) -> str:
         "Machine": f"{computer['cpu']}, {computer['cores']} cores"
         f"{', ' + computer['gpu'] if computer['gpu'] else ''}, {computer['system']}",
         "Versions": f"skelact {results['version']}, torch {computer['torch']}, Python {computer['python']}",
-        "Time": f"{results['seconds']:.0f} s with {computer['threads']} threads",
+        "Time": f"{results['seconds']:.0f} s, threads: {computer['threads']}",
     }
     return (
-        f"<h2>How to repeat it</h2><pre>{escape(results['command'])}</pre>{_list(rows)}"
+        f"<h2>How to repeat it</h2><pre>{escape(_commands(results))}</pre>{_list(rows)}"
         "<p><small>The same command on data with the same fingerprint gives the same numbers on this machine; on "
         "another, sums may be rounded differently. All numbers are in results.json beside this page, every "
         "prediction in predictions.csv.</small></p>"
     )
+
+
+def _commands(results: Mapping[str, Any]) -> str:
+    """What trains the encoder again, where its settings are at hand, and what measures it again."""
+    run, seeds, lines = Path(results["run"]), results["seeds"], []
+    several = (run / f"seed-{seeds[0]}").is_dir()
+    config = run / (f"seed-{seeds[0]}/config.toml" if several else "config.toml")
+    if config.is_file():
+        words = ["skelact", "pretrain", results["data"]["store"], "-c", str(config), "-o", "AGAIN"]
+        lines.append(shlex.join(words + (["--seeds", ",".join(map(str, seeds))] if several else [])))
+    return "\n".join([*lines, results["command"]])
 
 
 def _settings(results: Mapping[str, Any]) -> str:
