@@ -77,8 +77,9 @@ class TrainSettings:
 
     epochs: int = 451
     batch: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"  # the paper's; adamw needs fewer epochs on small data
     lr: float = 0.01
-    momentum: float = 0.9
+    momentum: float = 0.9  # of sgd
     weight_decay: float = 1e-4
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[int, ...] = (351,)  # epochs after which the learning rate is multiplied by 0.1

@@ -76,7 +76,8 @@ class Store:
     @property
     def cleaning(self) -> dict[str, Any]:
         """Name and settings of the cleaning that all sequences went through, empty where it is not known."""
-        return dict(self.info["provenance"].get("settings", {}).get("clean", {}))
+        settings = self.info["provenance"].get("settings", {})
+        return {key: value for key, value in settings.items() if key.partition(".")[0] == "clean"}
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
         """Worker processes open the folder anew."""

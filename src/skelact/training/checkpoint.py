@@ -48,10 +48,12 @@ def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer
     tensors = load_file(weights)
     own = {name.removeprefix("method."): value for name, value in tensors.items() if name.startswith("method.")}
     method.load_state_dict(own)
-    for name, parameter in method.named_parameters():
-        buffer = tensors.get(f"optimizer.{name}.momentum_buffer")
-        if buffer is not None:
-            optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+    parameters = dict(method.named_parameters())
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            parameter, _, key = name.removeprefix("optimizer.").rpartition(".")
+            place = value.device if key == "step" else parameters[parameter].device  # Adam counts steps on the CPU
+            optimizer.state[parameters[parameter]][key] = value.to(place)
     return Counters(**json.loads(path.read_text(encoding="utf-8")))
 
 

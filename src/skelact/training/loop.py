@@ -107,9 +107,7 @@ class _Training:
         self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
         self.method = _build(recipe, store).to(device).train()
         learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.SGD(
-            learnt, lr=self.settings.lr, momentum=self.settings.momentum, weight_decay=self.settings.weight_decay
-        )
+        self.optimizer = _optimizer(learnt, self.settings)
 
     def go(self, stop: threading.Event, events: EventLog, progress: Callable[[Progress], None] | None) -> Model:
         counters = self._resume()
@@ -206,6 +204,14 @@ def _build(recipe: Recipe, store: Store) -> Method:
         torch.manual_seed(seed + 1)  # projectors and queues: not the draws of the encoder again
         assert isinstance(encoder, SCDNetEncoder)
         return build_method(encoder, recipe, len(store.classes))
+
+
+def _optimizer(parameters: list[torch.nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(
+        parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )
 
 
 def _best_device() -> str:

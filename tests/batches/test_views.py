@@ -1,0 +1,182 @@
+"""The whole chain from clip to view: as stated, from the given generator only, nothing half done."""
+
+from dataclasses import replace
+from math import radians
+
+import numpy as np
+import pytest
+import torch
+
+from skelact.batches import Batch, collate, random_view
+from skelact.batches.augment import (
+    apply_matrices,
+    chosen,
+    exchange_sides,
+    random_rotations,
+    random_shears,
+    rotation_matrices,
+)
+from skelact.batches.mask import hide_frames, hide_joints, spatial_mask, temporal_mask
+from skelact.config import DataSettings, ViewSettings
+from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
+
+CPU = torch.device("cpu")
+
+
+def make_batch(count: int, skeleton: Skeleton = NTU25, frames: int = 80, coordinates: int = 3) -> Batch:
+    rng = np.random.default_rng(0)
+    clips = [rng.normal(size=(frames, 2, len(skeleton), coordinates)) + 10 for _ in range(count)]
+    return collate(clips, skeleton)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def angles_of(matrices: torch.Tensor) -> torch.Tensor:
+    """(N, 3) angles about x, y, z of Rz Ry Rx, degrees."""
+    x = torch.atan2(matrices[:, 2, 1], matrices[:, 2, 2])
+    y = -torch.asin(matrices[:, 2, 0])
+    z = torch.atan2(matrices[:, 1, 0], matrices[:, 0, 0])
+    return torch.rad2deg(torch.stack([x, y, z], dim=1))
+
+
+def test_rotation_matrices_turn_counterclockwise_x_then_y_then_z() -> None:
+    quarter = radians(90)
+    about_z = rotation_matrices(torch.tensor([[0.0, 0.0, quarter]]))[0]
+    torch.testing.assert_close(about_z @ torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 1, 0]), atol=1e-6, rtol=0)
+    both = rotation_matrices(torch.tensor([[quarter, 0.0, quarter]]))[0]  # y -> z about x, z stays about z
+    torch.testing.assert_close(both @ torch.tensor([0.0, 1, 0]), torch.tensor([0.0, 0, 1]), atol=1e-6, rtol=0)
+
+
+def test_rotation_angles_are_as_stated() -> None:
+    batch = make_batch(6000, KINECT20, frames=1)
+    angles = angles_of(random_rotations(batch, 30.0, 1.0, rng()))
+    assert angles.min() > -1e-4
+    assert angles.max() < 30
+    large = angles > 1
+    assert (large.sum(dim=1) <= 1).all()  # one main axis
+    shares = large.double().mean(dim=0)
+    torch.testing.assert_close(shares, torch.full((3,), 29 / 90, dtype=torch.float64), atol=0.03, rtol=0)
+    main = angles[large].double()
+    assert abs(main.mean().item() - 15.5) < 0.5
+
+
+def test_rotation_keeps_distances_and_shear_has_unit_diagonal() -> None:
+    batch = make_batch(5)
+    turned = apply_matrices(batch, random_rotations(batch, 30.0, 1.0, rng()))
+    before = (batch.positions[..., 1:, :] - batch.positions[..., :-1, :]).norm(dim=-1)
+    after = (turned.positions[..., 1:, :] - turned.positions[..., :-1, :]).norm(dim=-1)
+    torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-4)
+    shears = random_shears(make_batch(4000, KINECT20, frames=1), 1.0, rng())
+    diagonal = shears.diagonal(dim1=1, dim2=2)
+    assert (diagonal == 1).all()
+    off = shears[:, ~torch.eye(3, dtype=torch.bool)]
+    assert off.min() < -0.99
+    assert off.max() > 0.99
+    assert abs(off.double().std().item() - 1 / np.sqrt(3)) < 0.01
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
+def test_exchanging_sides_twice_gives_the_clip_back(skeleton: Skeleton) -> None:
+    batch = make_batch(4, skeleton, frames=3)
+    which = torch.tensor([True, False, True, True])
+    once = exchange_sides(batch, which)
+    twice = exchange_sides(once, which)
+    torch.testing.assert_close(twice.positions, batch.positions, rtol=0, atol=0)
+    torch.testing.assert_close(once.positions[0], batch.positions[0][:, :, skeleton.mirror], rtol=0, atol=0)
+    assert torch.equal(once.positions[1], batch.positions[1])  # the coin said no
+    assert torch.equal(once.positions[..., 0].sum(dim=3), batch.positions[..., 0].sum(dim=3)) or torch.allclose(
+        once.positions.sum(dim=3), batch.positions.sum(dim=3), rtol=1e-5
+    )
+
+
+def test_missing_joints_change_sides_with_their_positions() -> None:
+    clip = np.ones((1, 1, 20, 3))
+    clip[0, 0, 7] = np.nan  # left hand
+    swapped = exchange_sides(collate([clip], KINECT20), torch.tensor([True]))
+    assert swapped.valid[0, 0, 0, 7]
+    assert not swapped.valid[0, 0, 0, 11]
+
+
+def test_masks_hide_as_many_as_stated() -> None:
+    for skeleton, hidden in ((NTU25, 8), (KINECT20, 6), (SBU15, 5)):
+        mask = spatial_mask(skeleton, 300, 5, hidden, rng(), CPU)
+        assert (mask.sum(dim=1) == hidden).all()
+    frames = temporal_mask(64, 2000, 4, 6, rng(), CPU)
+    assert (frames.sum(dim=1) == 24).all()
+    blocks = frames.view(2000, 16, 4)
+    assert (blocks.all(dim=2) == blocks.any(dim=2)).all()  # whole blocks of 4
+    share = blocks[:, :, 0].double().mean(dim=0)
+    torch.testing.assert_close(share, torch.full((16,), 6 / 16, dtype=torch.float64), atol=0.04, rtol=0)
+
+
+def test_hidden_joints_keep_nothing() -> None:
+    batch = make_batch(3, KINECT20, frames=4)
+    joints = torch.zeros(3, 20, dtype=torch.bool)
+    joints[1, 5] = True
+    hidden = hide_joints(batch, joints)
+    assert (hidden.positions[1, :, :, 5] == 0).all()
+    assert not hidden.valid[1, :, :, 5].any()
+    assert torch.equal(hidden.positions[0], batch.positions[0])
+    frames = torch.zeros(3, 4, dtype=torch.bool)
+    frames[2, 1] = True
+    hidden = hide_frames(batch, frames)
+    assert (hidden.positions[2, 1] == 0).all()
+    assert (hidden.positions[2, [0, 2, 3]] != 0).all()
+
+
+def test_each_change_happens_with_its_probability() -> None:
+    batch = make_batch(3000, KINECT20, frames=1)
+    assert abs(chosen(batch, 0.5, rng()).double().mean().item() - 0.5) < 0.03
+    data, views = DataSettings(frames=16), ViewSettings(min_frames=1)
+    view = random_view(batch, data, views, rng())
+    joints_hidden = ~view.valid.any(dim=1).any(dim=1)  # (N, V), in all frames
+    assert abs((joints_hidden.sum(dim=1) == 6).double().mean().item() - 0.5) < 0.03
+    frames_hidden = ~view.valid.any(dim=3).any(dim=2)  # (N, T)
+    assert set(frames_hidden.sum(dim=1).tolist()) == {0, 8}  # 1.5 of 4 blocks, rounded to 2
+    assert abs((frames_hidden.sum(dim=1) == 8).double().mean().item() - 0.5) < 0.03
+
+
+def test_views_draw_from_the_given_generator_only() -> None:
+    batch = make_batch(4)
+    data, views = DataSettings(), ViewSettings()
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002 - that it is left alone is the point
+    first = random_view(batch, data, views, rng(7))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    torch.manual_seed(2)
+    again = random_view(batch, data, views, rng(7))
+    assert torch.equal(first.positions, again.positions)
+    other = random_view(batch, data, views, rng(8))
+    assert not torch.equal(first.positions, other.positions)
+
+
+def test_clips_draw_independently() -> None:
+    clip = np.random.default_rng(0).normal(size=(80, 1, 25, 3))
+    view = random_view(collate([clip] * 6, NTU25), DataSettings(), ViewSettings(), rng())
+    for one in range(6):
+        for other in range(one):
+            assert not torch.equal(view.positions[one], view.positions[other])
+
+
+@pytest.mark.parametrize("stream", ["joint", "bone", "motion"])
+@pytest.mark.parametrize("coordinates", [2, 3])
+def test_promises_of_a_view(stream: str, coordinates: int) -> None:
+    batch = make_batch(8, SBU15, coordinates=coordinates)
+    batch = batch.with_positions(
+        batch.positions, batch.valid & (torch.rand(batch.valid.shape, generator=rng()) > 0.2)
+    )
+    view = random_view(batch, replace(DataSettings(), stream=stream, frames=24), ViewSettings(), rng())
+    assert view.positions.shape == (8, 24, 2, 15, coordinates)
+    assert view.positions.isfinite().all()
+    assert (view.positions[~view.valid] == 0).all()
+
+
+def test_nothing_random_left_when_all_is_switched_off() -> None:
+    off = ViewSettings(min_crop=1.0, probability=0.0)
+    batch = make_batch(3, frames=64)
+    view = random_view(batch, DataSettings(frames=64), off, rng())
+    torch.testing.assert_close(view.positions, batch.positions, rtol=0, atol=1e-5)

@@ -1,0 +1,146 @@
+"""Contract of all encoders, and the exact algebra of the graph stack against its plain form."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skelact.batches import Batch, collate
+from skelact.config import EncoderSettings
+from skelact.encoders import ENCODERS, Encoder, build_encoder
+from skelact.encoders.graph import GraphConv, GraphStack, PersonBatchNorm
+from skelact.errors import UserError
+from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
+
+SMALL = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+
+
+def make_batch(skeleton: Skeleton, persons: int, frames: int, coordinates: int = 3, alone: int = 0) -> Batch:
+    """Five clips; in the first ``alone`` of them the later places are empty."""
+    rng = np.random.default_rng(0)
+    clips = rng.normal(size=(5, frames, persons, len(skeleton), coordinates))
+    clips[:alone, :, 1:] = np.nan
+    return collate(list(clips), skeleton)
+
+
+def make_encoder(
+    skeleton: Skeleton, persons: int, frames: int, coordinates: int = 3, name: str = "scdnet"
+) -> Encoder:
+    torch.manual_seed(0)
+    settings = EncoderSettings(name=name, graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+    return build_encoder(skeleton, persons, frames, coordinates, settings)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+class TestEveryEncoder:
+    @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
+    @pytest.mark.parametrize(("persons", "frames", "coordinates"), [(1, 16, 3), (2, 30, 2), (3, 9, 3)])
+    def test_any_size(self, name: str, skeleton: Skeleton, persons: int, frames: int, coordinates: int) -> None:
+        encoder = make_encoder(skeleton, persons, frames, coordinates, name)
+        features = encoder.embed(make_batch(skeleton, persons, frames, coordinates, alone=2))
+        assert features.shape == (5, encoder.dim)
+        assert features.isfinite().all()
+
+    def test_a_clip_is_embedded_alike_in_any_company(self, name: str) -> None:
+        encoder = make_encoder(SBU15, 2, 16, name=name).double().eval()
+        batch = make_batch(SBU15, 2, 16, alone=3).to("cpu", torch.float64)
+        together = encoder.embed(batch)
+        for row in (0, 4):
+            alone = Batch(*(value[row : row + 1] for value in tensors(batch)), skeleton=SBU15)
+            torch.testing.assert_close(encoder.embed(alone), together[row : row + 1], rtol=1e-10, atol=1e-10)
+
+    def test_wrong_batches_are_refused(self, name: str) -> None:
+        encoder = make_encoder(NTU25, 2, 16, name=name)
+        with pytest.raises(
+            UserError, match=r"the encoder expects skeleton ntu25 \(25 joints\), this batch has kinect20 \(20\)"
+        ):
+            encoder.embed(make_batch(KINECT20, 2, 16))
+        with pytest.raises(UserError, match=r"\(16, 2, 25, 3\), got \(20, 2, 25, 3\)"):
+            encoder.embed(make_batch(NTU25, 2, 20))
+
+
+def tensors(batch: Batch) -> tuple[torch.Tensor, ...]:
+    return batch.positions, batch.valid, batch.frames, batch.label, batch.index
+
+
+def test_graph_conv_equals_the_plain_formula() -> None:
+    """Means after the convolutions, one subset after the other, sums written out: nothing is rearranged."""
+    torch.manual_seed(0)
+    conv = GraphConv(16, 8, KINECT20).double()
+    with torch.no_grad():
+        conv.alpha.fill_(0.7)
+        conv.refine_bias.normal_()
+        conv.values.bias.normal_()
+        conv.relate.bias.normal_()
+    x = torch.randn(3, 16, 20, 6, dtype=torch.float64)
+    r, c_out = conv.relations, conv.channels_out
+    expected = torch.zeros(3, c_out, 20, 6, dtype=torch.float64)
+    related = torch.einsum("oc,pcvt->povt", conv.relate.weight, x) + conv.relate.bias[:, None, None]
+    related = related.mean(dim=3).view(3, 2, 3, r, 20)
+    for k in range(3):
+        differences = torch.tanh(related[:, 0, k, :, :, None] - related[:, 1, k, :, None, :])  # (P, r, u, v)
+        refined = torch.einsum("cr,pruv->pcuv", conv.refine_weight[k], differences)
+        refined = refined + conv.refine_bias[k][:, None, None]
+        graph = refined * conv.alpha + conv.graph[k]
+        weight, bias = conv.values.weight[k::3], conv.values.bias[k::3]
+        values = torch.einsum("oc,pcvt->povt", weight, x) + bias[:, None, None]
+        expected = expected + torch.einsum("pcuv,pcvt->pcut", graph, values)
+    conv.norm = PersonBatchNorm(c_out).double()
+    conv.eval()  # a fresh norm in evaluation mode changes nothing but the epsilon
+    ours = conv(x, None) * (1 + conv.norm.eps) ** 0.5
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_person_norm_counts_repeated_people() -> None:
+    """One row that stands for three equals three rows, in the output and in the running statistics."""
+    torch.manual_seed(0)
+    once, thrice = PersonBatchNorm(4).double(), nn.BatchNorm1d(4).double()
+    x = torch.randn(3, 4, 5, 2, dtype=torch.float64, requires_grad=True)
+    rows = x[[0, 1, 1, 1, 2]]
+    y = once(x, torch.tensor([1, 3, 1]))
+    z = thrice(rows.flatten(2)).view_as(rows)
+    torch.testing.assert_close(y, z[[0, 1, 4]], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(once.running_mean, thrice.running_mean, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(once.running_var, thrice.running_var, rtol=1e-10, atol=1e-10)
+    direction = torch.randn_like(rows)
+    (ours,) = torch.autograd.grad((y[[0, 1, 1, 1, 2]] * direction).sum(), x, retain_graph=True)
+    (theirs,) = torch.autograd.grad((z * direction).sum(), x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_absent_people_cost_one_row_and_change_no_number() -> None:
+    """The stack with everybody computed equals the stack that computes the absent once."""
+    torch.manual_seed(0)
+    batch = make_batch(SBU15, 2, 12, alone=4).to("cpu", torch.float64)
+    stack = GraphStack(SBU15, 2, 3, (4, 8)).double().train()
+    present = batch.valid.any(dim=3).any(dim=1)
+    assert present.tolist() == [[True, False]] * 4 + [[True, True]]
+    rows: list[int] = []
+    stack.blocks[0].register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
+    once = stack(batch.positions, present)
+    each = stack(batch.positions, torch.ones_like(present))
+    assert rows == [7, 10]
+    torch.testing.assert_close(once, each, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (EncoderSettings(graph_widths=(6,)), r"encoder.graph_widths must be positive multiples of 4 .*got \[6\]"),
+        (EncoderSettings(width=30, heads=8), "encoder.width 30 must be a multiple of encoder.heads 8"),
+        (EncoderSettings(name="scd"), r"unknown encoder 'scd'; did you mean 'scdnet'\?"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: EncoderSettings, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build_encoder(NTU25, 2, 64, 3, settings)
+
+
+def test_sizes_of_the_paper() -> None:
+    """74.4 M parameters in the encoder, 0.364 M of them in each graph stack."""
+    with torch.device("meta"):
+        encoder = build_encoder(NTU25, 2, 64, 3, EncoderSettings())
+    count = sum(parameter.numel() for parameter in encoder.parameters())
+    assert round(count / 1e6, 1) == 74.4
+    stack = sum(parameter.numel() for parameter in encoder.temporal_graph.parameters())
+    assert round(stack / 1e6, 3) == 0.364

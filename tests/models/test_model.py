@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skelact.config import DataSettings, EncoderSettings, Recipe
+from skelact.datasets.importing import import_recordings
+from skelact.errors import UserError
+from skelact.models import Model
+from skelact.sequences.store import Store
+
+RECIPE = Recipe(
+    data=DataSettings(frames=16), encoder=EncoderSettings(graph_widths=(4,), width=16, heads=2, dropout=0.1)
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("stores") / "movers"
+    import_recordings(None, path, dataset="movers", clips=24, seed=0, processes=1)
+    return Store(path)
+
+
+def test_saved_model_gives_the_same_features(store: Store, tmp_path: Path) -> None:
+    model = Model.untrained(RECIPE, store, seed=3)
+    rows = np.arange(len(store))
+    before = model.embed(store, rows)
+    model.save(tmp_path / "model")
+    again = Model.load(tmp_path / "model")
+    assert np.array_equal(again.embed(store, rows), before)
+    assert again.recipe == RECIPE
+    assert again.info == model.info
+    assert again.skeleton == store.skeleton
+
+
+def test_features_do_not_depend_on_batches_or_order(store: Store) -> None:
+    model = Model.untrained(RECIPE, store, seed=0)
+    rows = np.arange(len(store))
+    whole = model.embed(store, rows)
+    told: list[tuple[int, int]] = []
+    pieces = model.embed(store, rows[::-1].copy(), batch=5, progress=lambda done, of: told.append((done, of)))
+    np.testing.assert_allclose(pieces[::-1], whole, rtol=1e-4, atol=1e-5)
+    assert told[-1] == (24, 24)
+
+
+def test_seeds_decide_and_leave_the_global_state_alone(store: Store) -> None:
+    rows = np.arange(4)
+    state = torch.get_rng_state()
+    one, same, other = (Model.untrained(RECIPE, store, seed=seed).embed(store, rows) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(one, same)
+    assert not np.allclose(one, other)
+
+
+def test_another_cleaning_is_refused(store: Store, tmp_path: Path) -> None:
+    import_recordings(None, tmp_path / "raw", dataset="movers", clips=4, seed=0, processes=1, clean="none")
+    model = Model.untrained(RECIPE, store, seed=0)
+    with pytest.raises(UserError, match="Import the recordings again with the same --clean"):
+        model.embed(Store(tmp_path / "raw"), np.arange(4))
+
+
+def test_missing_and_broken_models_are_named(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere holds no model: model.json not found. There is no such folder"):
+        Model.load(tmp_path / "nowhere")
+    folder = tmp_path / "model"
+    Model.untrained(RECIPE, store, seed=0).save(folder)
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"model.safetensors cannot be read: .*Damaged copy\?"):
+        Model.load(folder)
+    weights.unlink()
+    with pytest.raises(UserError, match="weights .*model.safetensors not found"):
+        Model.load(folder)
+    weights.write_bytes(whole)
+    description = json.loads((folder / "model.json").read_text())
+    description["recipe"]["encoder"]["width"] = 32
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"do not fit: .* is \(16, .*expected \(32, "):
+        Model.load(folder)
+    description["format"] = 99
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match="format 99, this version reads format 1"):
+        Model.load(folder)
+
+
+def test_a_run_of_several_seeds_is_explained(tmp_path: Path, store: Store) -> None:
+    Model.untrained(RECIPE, store, seed=0).save(tmp_path / "run" / "seed-0")
+    with pytest.raises(UserError, match="It is a run of several seeds: seed-0"):
+        Model.load(tmp_path / "run")

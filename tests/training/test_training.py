@@ -1,0 +1,203 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from skelact.cli import run as command
+from skelact.config import (
+    DataSettings,
+    EncoderSettings,
+    MethodSettings,
+    Recipe,
+    TrainSettings,
+    ViewSettings,
+    load_recipe,
+    to_toml,
+)
+from skelact.datasets.importing import import_recordings
+from skelact.errors import UserError
+from skelact.models import Model
+from skelact.sequences.store import Store
+from skelact.training import Progress, Stopped, pretrain
+from skelact.training.checkpoint import all_checkpoints
+from skelact.training.schedule import learning_rate
+
+RECIPE = Recipe(
+    data=DataSettings(frames=8),
+    views=ViewSettings(min_frames=8),
+    encoder=EncoderSettings(graph_widths=(4,), width=8, heads=2, dropout=0.1),
+    method=MethodSettings(queue=16, projection=8),
+    train=TrainSettings(epochs=4, batch=8, lr=0.05, milestones=(3,), checkpoint_every=1, seed=7),
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("stores") / "movers"
+    import_recordings(None, path, dataset="movers", clips=36, seed=0, processes=1)
+    return Store(path)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model.safetensors")
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    mine, theirs = weights(one), weights(other)
+    assert mine.keys() == theirs.keys()
+    for name, value in mine.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def without_speed(run: Path) -> list[dict[str, float]]:
+    return [{k: v for k, v in line.items() if k != "clips_per_second"} for line in metrics(run)]
+
+
+@pytest.fixture(scope="module")
+def whole(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was never stopped."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    pretrain(store, path, RECIPE)
+    return path
+
+
+def test_run_folder(whole: Path, store: Store) -> None:
+    recipe = load_recipe(whole / "config.toml")
+    assert recipe.train == RECIPE.train
+    assert recipe.data.fingerprint == store.fingerprint
+    assert recipe.data.persons == store.persons
+    assert [line["epoch"] for line in metrics(whole)] == [1, 2, 3, 4]
+    last = metrics(whole)[-1]
+    terms = {"temporal_to_instance", "spatial_to_instance", "instance_to_temporal", "instance_to_spatial"}
+    assert terms <= last.keys()
+    assert last["total"] == pytest.approx(sum(last[term] for term in terms))
+    assert last["step"] == 4 * (36 // 8)
+    assert metrics(whole)[3]["lr"] == pytest.approx(0.005)
+    assert len(all_checkpoints(whole / "checkpoints")) == 2
+    assert Model.load(whole).info["epochs"] == 4
+    assert list((whole / "events").glob("events.out.tfevents.*"))
+
+
+def test_same_seed_same_weights_whatever_the_global_state(whole: Path, store: Store, tmp_path: Path) -> None:
+    torch.manual_seed(999)
+    np.random.seed(999)  # noqa: NPY002 - a user's own seeding must not matter
+    state = torch.get_rng_state()
+    pretrain(store, tmp_path / "again", RECIPE)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert_same_weights(whole, tmp_path / "again")
+    other = replace(RECIPE, train=replace(RECIPE.train, seed=8))
+    pretrain(store, tmp_path / "other", other)
+    assert any(not torch.equal(v, weights(tmp_path / "other")[k]) for k, v in weights(whole).items())
+
+
+@pytest.mark.parametrize("stop_at", [4, 6, 9], ids=["end of an epoch", "within an epoch", "later"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_stopped_and_resumed_equals_never_stopped(
+    whole: Path, store: Store, tmp_path: Path, stop_at: int, optimizer: str
+) -> None:
+    recipe = replace(RECIPE, train=replace(RECIPE.train, optimizer=optimizer))
+    if optimizer == "adamw":
+        whole = tmp_path / "whole"
+        pretrain(store, whole, recipe)
+    out = tmp_path / "run"
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert threading.current_thread() is threading.main_thread()
+    with pytest.raises(Stopped, match=r"stopped in epoch \d\. --resume continues"):
+        pretrain(store, out, recipe, progress=interrupt)
+    assert not (out / "model.json").exists()
+    pretrain(store, out, recipe, resume=True)
+    assert_same_weights(whole, out)
+    assert without_speed(whole) == without_speed(out)
+
+
+def test_killed_and_resumed_equals_never_stopped(whole: Path, store: Store, tmp_path: Path) -> None:
+    """A real process, killed without warning at some step: nothing half written is in the way."""
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(to_toml(RECIPE))
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "skelact.cli", "pretrain", str(store.path), "-o", str(out), "-c", str(recipe)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while process.poll() is None and len(all_checkpoints(out / "checkpoints")) < 2:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    if not (out / "model.json").exists():
+        assert command(["pretrain", str(store.path), "-o", str(out), "--resume"]) == 0
+    assert_same_weights(whole, out)
+    assert without_speed(whole) == without_speed(out)
+
+
+def test_nothing_is_overwritten(whole: Path, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="exists and is not empty. --resume continues it, or choose another folder"
+    ):
+        pretrain(store, whole, RECIPE)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("keep me")
+    with pytest.raises(UserError, match="exists and is not empty. Choose another folder"):
+        pretrain(store, tmp_path / "notes", RECIPE)
+    before = weights(whole)
+    pretrain(store, whole, RECIPE, resume=True)  # finished already: nothing to do
+    assert all(torch.equal(value, before[name]) for name, value in weights(whole).items())
+
+
+def test_resume_needs_the_run_and_its_data(whole: Path, tmp_path: Path) -> None:
+    import_recordings(None, tmp_path / "other", dataset="movers", clips=30, seed=1, processes=1)
+    with pytest.raises(UserError, match=r"was started on data \w+, .* now holds \w+. Resume needs the same data"):
+        pretrain(Store(tmp_path / "other"), whole, RECIPE, resume=True)
+    with pytest.raises(UserError, match="is not a run: config.toml not found. Nothing to resume"):
+        pretrain(Store(tmp_path / "other"), tmp_path / "empty", RECIPE, resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops(store: Store, tmp_path: Path) -> None:
+    wild = replace(RECIPE, train=replace(RECIPE.train, lr=1e9))
+    with pytest.raises(UserError, match=r"is not finite in epoch \d. Lower train.lr \(now 1000000000.0\)"):
+        pretrain(store, tmp_path / "wild", wild)
+
+
+def test_learning_rate_schedules() -> None:
+    step = TrainSettings(lr=1.0, epochs=100, milestones=(50, 70))
+    rates = [learning_rate(step, epoch) for epoch in (0, 49, 50, 69.9, 70, 99)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    cosine = TrainSettings(lr=2.0, epochs=110, schedule="cosine", warmup_epochs=10)
+    rates = [learning_rate(cosine, epoch) for epoch in (0, 5, 10, 60, 110)]
+    assert rates == pytest.approx([0, 1, 2, 1, 0])
+
+
+def test_only_the_training_part_is_looked_at(store: Store, tmp_path: Path) -> None:
+    train, _ = store.parts("xsub")
+    recipe = replace(RECIPE, data=replace(RECIPE.data, split="xsub"), train=replace(RECIPE.train, epochs=1))
+    model = pretrain(store, tmp_path / "run", recipe)
+    assert model.info["clips"] == len(train)
+
+
+def test_several_seeds_train_in_their_own_folders(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(to_toml(RECIPE))
+    words = ["pretrain", str(store.path), "-o", str(tmp_path / "run"), "-c", str(recipe), "--epochs", "1"]
+    assert command([*words, "--seeds", "0,5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["seed"] for one in told] == [0, 5]
+    assert Model.load(tmp_path / "run" / "seed-5").recipe.train.seed == 5
+    assert command([*words, "--seeds", "0;5"]) == 2
+    assert "--seeds 0;5: expected whole numbers separated by commas" in capsys.readouterr().err
