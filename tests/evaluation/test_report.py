@@ -154,6 +154,7 @@ def test_names_cannot_break_the_page(kit: SimpleNamespace, tmp_path: Path) -> No
         for camera in (1, 3)
         for number in range(4)
         for label in kit.classes
+        if (camera, label) != (1, "bow")  # so that its name is in the notes, too
     ]
     store = kit.write_store(tmp_path / "s", people, classes=tuple(names.values()))
     html = write_report(evaluate(kit.write_run(tmp_path / "run"), store)).read_text()

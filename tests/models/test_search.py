@@ -39,6 +39,16 @@ def test_equals_the_literal_version(k: int, gallery_block: int, query_block: int
     assert indices.shape == similarities.shape == (7, k)
 
 
+def test_similarities_are_rounded_to_the_nearest_step() -> None:
+    rng = np.random.default_rng(2)
+    gallery, queries = rng.normal(size=(40, 7)), rng.normal(size=(9, 7))
+    indices, similarities = nearest(gallery, queries, 40)
+    lengths = np.linalg.norm(gallery, axis=1), np.linalg.norm(queries, axis=1)[:, None]
+    exact = np.take_along_axis(queries @ gallery.T / lengths[0] / lengths[1], indices, axis=1)
+    assert np.abs(similarities - exact).max() <= 2**-31 + 1e-14
+    assert (similarities * 2**30 == np.round(similarities * 2**30)).all()
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 4))
 def test_ties_go_to_the_lower_index(seed: int, block: int, width: int) -> None:
