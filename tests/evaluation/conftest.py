@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from skelact import models
@@ -70,6 +71,7 @@ class FakeModel:
 
     def __init__(self, recipe: Recipe, skeleton: Skeleton, trained: bool, info: dict[str, Any]) -> None:
         self.recipe, self.skeleton, self.trained, self.info, self.dim = recipe, skeleton, trained, info, 6
+        self.encoder = torch.nn.Identity()
 
     @classmethod
     def load(cls, path: Path) -> "FakeModel":

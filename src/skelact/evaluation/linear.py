@@ -11,6 +11,7 @@ from torch.nn import functional
 from skelact.config import LinearSettings
 from skelact.errors import UserError
 from skelact.evaluation.labelled import Labelled, Outcome, accuracy
+from skelact.models.device import best_device
 
 INITIAL_DEVIATION = 0.01  # of the weights; the bias starts at 0
 
@@ -44,7 +45,7 @@ def linear_probe(
     Source: SCD-Net, sec. "Linear evaluation".
     """
     _check(train, test, settings)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     rng = torch.Generator().manual_seed(seed)
     x_train, x_test = _features(train, test, settings.standardize, device)
     labels = torch.tensor(train.labels, device=device)

@@ -12,6 +12,7 @@ from skelact.evaluation.labelled import Labelled, Outcome
 from skelact.evaluation.parts import Parts
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.results import SYSTEMS
+from skelact.models.device import best_device
 from skelact.sequences.store import Store
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _untrained(model: "Model", store: Store) -> "Model":
 
 
 def _embedding(model: "Model", store: Store) -> Embed:
+    model.encoder.to(best_device())
     return lambda rows, told: model.embed(store, rows, progress=told)
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skelact.errors import UserError
+from skelact.models.device import best_device
 
 # Similarities are compared on a grid of 2^-30: coarser than the rounding of any order of summation in float64,
 # finer than any difference that means something. Grid point and index share one integer, so no two keys are equal.
@@ -42,7 +43,7 @@ def nearest(
         UserError: widths that differ, fewer than ``k`` vectors in the gallery, values that are not finite.
     """
     _check(gallery, queries, k)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     best = np.full((len(queries), k), -1, dtype=np.int64)
     for first in range(0, len(gallery), gallery_block):
         block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
