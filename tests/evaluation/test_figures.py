@@ -15,7 +15,9 @@ from skelact.skeletons import KINECT20, SBU15
 
 def parse(html: str) -> ElementTree.Element:
     """The picture; fails where it is not well-formed."""
-    return ElementTree.fromstring(html.replace("&nbsp;", " ")).find("svg")  # type: ignore[return-value]
+    picture = ElementTree.fromstring(f"<p>{html}</p>").find("div/svg")
+    assert picture is not None
+    return picture
 
 
 def texts(picture: ElementTree.Element) -> list[str]:

@@ -52,7 +52,14 @@ def line_chart(lines: Mapping[str, Points], across: str, up: str, percent: bool 
             f'<path class="line {series}" d="M{path}"/>'
             f'<text class="name {series}" x="{paper.wall + 8}" y="{end + 4:.1f}">{escape(name)}</text>'
         )
-    return svg(paper.width, paper.height, "".join(parts), f"{up} over {across}", least=520)
+    picture = svg(paper.width, paper.height, "".join(parts), f"{up} over {across}", least=520)
+    return f"{picture}{_key(list(kept))}"
+
+
+def _key(names: Sequence[str]) -> str:
+    """The names of curves below the picture, for screens too narrow to show its right end."""
+    items = [f'<li class="series-{k % 6}"><i></i>{escape(name)}</li>' for k, name in enumerate(names)]
+    return f'<ul class="legend key">{"".join(items)}</ul>'
 
 
 class _Paper:
