@@ -1,9 +1,6 @@
 """``skelact evaluate``: run and store -> numbers beside their baselines, and a report."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -41,11 +38,12 @@ def run(
         report: write report.html.
         as_json: print the results as JSON.
     """
+    from skelact.cli.progress import stage_bar
     from skelact.evaluation import evaluate
     from skelact.evaluation.report import write_report
     from skelact.evaluation.table import text_table
 
-    with _progress() as show:
+    with stage_bar() as show:
         evaluation = evaluate(
             run,
             store,
@@ -75,25 +73,3 @@ def _numbers(seeds: str) -> list[int]:
         return [int(word) for word in seeds.split(",") if word.strip()]
     except ValueError:
         raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar that names the stage; a line a stage where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
-    last = ""
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(stage: str, done: int, total: int) -> None:
-            nonlocal last
-            bar.update(task, description=stage, completed=done, total=total)
-            if stage != last and not console.is_terminal:
-                print(stage, file=sys.stderr, flush=True)
-            last = stage
-
-        yield show

@@ -1,23 +1,16 @@
 """``skelact pretrain``: store -> run folder with a trained encoder."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from skelact.config import Recipe, load_recipe
 from skelact.errors import UserError
-
-if TYPE_CHECKING:
-    from skelact.training import Progress
-
-SECONDS_BETWEEN_LINES = 30.0  # where stderr is no terminal
 
 
 def run(
@@ -56,6 +49,7 @@ def run(
         device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
         as_json: print the result as JSON.
     """
+    from skelact.cli.progress import step_bar
     from skelact.sequences.store import Store
     from skelact.training import pretrain
 
@@ -74,7 +68,7 @@ def run(
         if resume and not going_on and not seeds:
             raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
         started = time.perf_counter()
-        with _progress(folder.name) as show:
+        with step_bar(folder.name) as show:
             model = pretrain(opened, folder, seeded, resume=going_on, device=device, progress=show)
         seconds = time.perf_counter() - started
         results.append({"run": str(folder), "seconds": round(seconds, 1), "dim": model.dim, **model.info})
@@ -104,45 +98,3 @@ def _runs(out: Path, recipe: Recipe, seeds: str) -> Iterator[tuple[Path, Recipe]
         raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
     for number in numbers:
         yield out / f"seed-{number}", replace(recipe, train=replace(recipe.train, seed=number))
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[["Progress"], None]]:
-    """A bar with loss terms, clips per second and time left; a line now and then where there is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(name),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[told]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    last_line = time.monotonic()
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=None, told="")
-
-        def show(progress: "Progress") -> None:
-            nonlocal last_line
-            told = _told(progress)
-            bar.update(task, completed=progress.step, total=progress.steps, told=told)
-            if not console.is_terminal and time.monotonic() - last_line > SECONDS_BETWEEN_LINES:
-                last_line = time.monotonic()
-                print(f"{name}: {told}", file=sys.stderr, flush=True)
-
-        yield show
-
-
-def _told(progress: "Progress") -> str:
-    parts = " ".join(f"{_short(part)} {value:.2f}" for part, value in progress.parts.items())
-    return f"epoch {progress.epoch + 1}/{progress.epochs}  {parts}  {progress.clips_per_second:,.0f} clips/s"
-
-
-def _short(part: str) -> str:
-    """Loss terms by their initials, so that a line holds them: temporal_to_instance -> t-i."""
-    first, to, second = part.partition("_to_")
-    return f"{first[0]}-{second[0]}" if to else part

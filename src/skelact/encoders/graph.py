@@ -82,7 +82,7 @@ class GraphConv(nn.Module):
     ``y[u] = sum_k sum_v R_k[u, v] (W3_k x)[v]``. Then batch norm and the residual.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton) -> None:
+    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton, gain: float = 1e-6) -> None:
         super().__init__()
         self.relations = 8 if channels_in <= 3 else max(channels_in // 8, 1)
         self.channels_out = channels_out
@@ -95,7 +95,7 @@ class GraphConv(nn.Module):
         self.refine_bias = nn.Parameter(torch.zeros(3, channels_out))
         nn.init.normal_(self.refine_weight, std=sqrt(2.0 / channels_out))
         self.norm = PersonBatchNorm(channels_out)
-        nn.init.constant_(self.norm.weight, 1e-6)
+        nn.init.constant_(self.norm.weight, gain)
 
     def topology(self, x: Tensor) -> Tensor:
         """(P, C_out, V, 3 V): what joint u takes from joint v in each partition."""
@@ -157,9 +157,11 @@ class TemporalConv(nn.Module):
 class GraphBlock(nn.Module):
     """Graph convolution, temporal convolution and their residuals."""
 
-    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool, gain: float
+    ) -> None:
         super().__init__()
-        self.graph = GraphConv(channels_in, channels_out, skeleton)
+        self.graph = GraphConv(channels_in, channels_out, skeleton, gain)
         self.time = TemporalConv(channels_out)
         self.shortcuts = 0 if channels_in == channels_out else 2 if residual else 1
         self.residual = residual
@@ -188,14 +190,17 @@ class GraphStack(nn.Module):
         persons: M, people in a clip.
         coordinates: C of the positions.
         widths: channels of the blocks, each a multiple of 4.
+        gain: of the graph convolutions' batch norms at the start.
     """
 
-    def __init__(self, skeleton: Skeleton, persons: int, coordinates: int, widths: tuple[int, ...]) -> None:
+    def __init__(
+        self, skeleton: Skeleton, persons: int, coordinates: int, widths: tuple[int, ...], gain: float = 1e-6
+    ) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm1d(persons * len(skeleton) * coordinates)
         sizes = (coordinates, *widths)
         self.blocks = nn.ModuleList(
-            GraphBlock(c_in, c_out, skeleton, residual=block > 0)
+            GraphBlock(c_in, c_out, skeleton, residual=block > 0, gain=gain)
             for block, (c_in, c_out) in enumerate(zip(sizes, widths, strict=False))
         )
 

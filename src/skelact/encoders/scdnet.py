@@ -56,8 +56,8 @@ class SCDNetEncoder(Encoder):
         _check(settings)
         self.dim = 2 * settings.width
         last = settings.graph_widths[-1]
-        self.temporal_graph = GraphStack(skeleton, persons, coordinates, settings.graph_widths)
-        self.spatial_graph = GraphStack(skeleton, persons, coordinates, settings.graph_widths)
+        stack = skeleton, persons, coordinates, settings.graph_widths, settings.graph_gain
+        self.temporal_graph, self.spatial_graph = GraphStack(*stack), GraphStack(*stack)
         self.temporal_head = ClueHead(persons * last * len(skeleton), settings)
         self.spatial_head = ClueHead(last * frames, settings)
         xavier_linear(self)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def info_nce(query: Tensor, key: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+def info_nce(
+    query: Tensor, key: Tensor, negatives: Tensor, temperature: float, among_batch: bool = False
+) -> Tensor:
     """Contrastive loss: each query against its own key and the negatives, mean over the batch.
 
     ``-log( exp(q.k / t) / (exp(q.k / t) + sum_j exp(q.n_j / t)) )``
@@ -18,14 +20,20 @@ def info_nce(query: Tensor, key: Tensor, negatives: Tensor, temperature: float) 
     Args:
         query: (N, D), unit length.
         key: (N, D), unit length; no gradient flows into it.
-        negatives: (K, D), unit length.
+        negatives: (K, D), unit length; K may be 0.
         temperature: t > 0.
+        among_batch: the keys of the other clips of the batch are negatives too.
 
     Source: van den Oord et al. 2018, eq. 4; SCD-Net, sec. "Loss".
     """
-    own = (query * key.detach()).sum(dim=1, keepdim=True)
+    key = key.detach()
+    place = torch.arange(len(query), device=query.device)
+    if among_batch:
+        own = query @ key.T
+    else:
+        own, place = (query * key).sum(dim=1, keepdim=True), torch.zeros_like(place)
     logits = torch.cat([own, query @ negatives.T], dim=1) / temperature
-    return F.cross_entropy(logits, torch.zeros(len(query), dtype=torch.int64, device=query.device))
+    return F.cross_entropy(logits, place)
 
 
 class Queue(nn.Module):

@@ -83,20 +83,26 @@ class SCDNet(Method):
         z_t, z_s, z_i = self.query(views[0])
         with torch.no_grad():
             k_t, k_s, k_i = self.key(views[1])
-        temperature = self.settings.temperature
-        q_t, q_s, q_i = self.temporal_queue.keys, self.spatial_queue.keys, self.instance_queue.keys
+        q_t, q_s, q_i = (queue.keys for queue in self._queues())
         return StepLoss(
             parts={
-                "temporal_to_instance": info_nce(z_t, k_i, q_i, temperature),
-                "spatial_to_instance": info_nce(z_s, k_i, q_i, temperature),
-                "instance_to_temporal": info_nce(z_i, k_t, q_t, temperature),
-                "instance_to_spatial": info_nce(z_i, k_s, q_s, temperature),
+                "temporal_to_instance": self._nce(z_t, k_i, q_i),
+                "spatial_to_instance": self._nce(z_s, k_i, q_i),
+                "instance_to_temporal": self._nce(z_i, k_t, q_t),
+                "instance_to_spatial": self._nce(z_i, k_s, q_s),
             },
             carry={"temporal": k_t, "spatial": k_s, "instance": k_i},
         )
 
     def after_step(self, step: StepLoss) -> None:
         """The keys of this step join the queues."""
-        self.temporal_queue.push(step.carry["temporal"])
-        self.spatial_queue.push(step.carry["spatial"])
-        self.instance_queue.push(step.carry["instance"])
+        for name, queue in zip(("temporal", "spatial", "instance"), self._queues(), strict=True):
+            queue.push(step.carry[name])
+
+    def _queues(self) -> tuple[Queue, Queue, Queue]:
+        return self.temporal_queue, self.spatial_queue, self.instance_queue
+
+    def _nce(self, query: Tensor, key: Tensor, queue: Tensor) -> Tensor:
+        negatives = queue[:0] if self.settings.negatives == "batch" else queue
+        among_batch = self.settings.negatives != "queue"
+        return info_nce(query, key, negatives, self.settings.temperature, among_batch)

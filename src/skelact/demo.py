@@ -1,0 +1,105 @@
+"""The demo: the whole way of the data on generated people, from recordings to a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skelact.config import (
+    DataSettings,
+    EncoderSettings,
+    LinearSettings,
+    MethodSettings,
+    Recipe,
+    TrainSettings,
+    ViewSettings,
+)
+
+if TYPE_CHECKING:
+    from skelact.evaluation import Evaluation
+    from skelact.training import Progress
+
+CLIPS = 600
+SEED = 0
+
+# An SCD-Net small enough for two minutes on two cores.
+RECIPE = Recipe(
+    data=DataSettings(split="xsub", frames=32),
+    views=ViewSettings(min_crop=0.5, min_frames=16, upright=True, shear=0.3, hidden_joints=0.2),
+    encoder=EncoderSettings(graph_widths=(16, 16), width=64, heads=4, dropout=0.0),
+    method=MethodSettings(temperature=0.1, queue=256, momentum=0.99, projection=64),
+    train=TrainSettings(
+        epochs=40, batch=32, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=2
+    ),
+    linear=LinearSettings(lr=0.1, batch=64, standardize=True),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Demo:
+    """What the demo leaves.
+
+    Args:
+        folder: everything lies in here: store/, run/ and in it the evaluation with the report.
+        evaluation: the numbers.
+        report: the HTML report.
+        found: for some test clips their action and those of the training clips nearest to them.
+    """
+
+    folder: Path
+    evaluation: "Evaluation"
+    report: Path
+    found: list[tuple[str, list[str]]]
+
+
+def run_demo(
+    folder: Path,
+    stage: Callable[[str, int, int], None],
+    step: Callable[["Progress"], None] | None = None,
+) -> Demo:
+    """Generate people who move, learn from them without labels, measure, search, report.
+
+    What an earlier, interrupted demo left in the folder is gone on from.
+
+    Args:
+        folder: where to put everything.
+        stage: told (what is being done, done, total).
+        step: told after each training step.
+    """
+    from skelact.datasets.importing import import_recordings
+    from skelact.evaluation import evaluate
+    from skelact.evaluation.report import write_report
+    from skelact.sequences.store import Store
+    from skelact.training import pretrain
+
+    store, run = folder / "store", folder / "run"
+    import_recordings(
+        None, store, dataset="movers", clips=CLIPS, seed=SEED, progress=lambda done, of: stage("import", done, of)
+    )
+    pretrain(Store(store), run, RECIPE, resume=(run / "config.toml").is_file(), progress=step)
+    evaluation = evaluate(run, store, progress=stage)
+    stage("report", 0, 1)
+    return Demo(folder, evaluation, write_report(evaluation), nearest_actions(evaluation))
+
+
+def nearest_actions(
+    evaluation: "Evaluation", queries: int = 5, neighbours: int = 3
+) -> list[tuple[str, list[str]]]:
+    """For test clips of as many actions as ``queries``: their action and those of the nearest training clips."""
+    import numpy as np
+
+    from skelact.models.search import nearest
+
+    store, parts = evaluation.store, evaluation.parts
+    train, test = evaluation.vectors["model"]
+    _, first = np.unique(store.labels[parts.test], return_index=True)  # one clip an action
+    chosen = first[np.linspace(0, len(first) - 1, min(queries, len(first))).round().astype(int)]
+    found, _ = nearest(train, test[chosen], neighbours)
+    names = np.array(store.classes)
+    return [
+        (
+            str(names[store.labels[parts.test[query]]]),
+            [str(name) for name in names[store.labels[parts.train[row]]]],
+        )
+        for query, row in zip(chosen, found, strict=True)
+    ]
