@@ -61,9 +61,7 @@ def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: t
     return length.clamp(min=min_frames).minimum(frames)
 
 
-def random_crop_resize(
-    batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator
-) -> Batch:
+def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
     """A random window of each clip, resized to ``frames``; start uniform among the possible ones."""
     length = random_crop_lengths(batch.frames, min_crop, min_frames, rng)
     share = torch.rand(len(batch), generator=rng, device=batch.device, dtype=torch.float64)

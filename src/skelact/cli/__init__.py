@@ -5,6 +5,7 @@ named); 2 something the user can mend; 1 a fault of ours; 130 stopped by Ctrl-C.
 """
 
 import os
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -33,6 +34,9 @@ for _name, _help in COMMANDS.items():
 
 def main() -> None:
     """Entry point of the ``skelact`` command; ends the process with the exit status."""
+    # Threads that wait by spinning take the cores from each other as soon as something else runs on the machine:
+    # with two more busy processes on two cores, a training step took ten times as long. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
