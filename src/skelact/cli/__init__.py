@@ -5,7 +5,6 @@ named); 2 something the user can mend; 1 a fault of ours; 130 stopped by Ctrl-C.
 """
 
 import os
-import os
 import sys
 
 from cyclopts import App, CycloptsError
