@@ -24,14 +24,16 @@ SEED = 0
 
 # An SCD-Net small enough for two minutes on two cores.
 RECIPE = Recipe(
-    data=DataSettings(split="xsub", frames=32),
-    views=ViewSettings(min_crop=0.5, min_frames=16, upright=True, shear=0.3, hidden_joints=0.2),
-    encoder=EncoderSettings(graph_widths=(16, 16), width=64, heads=4, dropout=0.0),
-    method=MethodSettings(temperature=0.1, queue=256, momentum=0.99, projection=64),
-    train=TrainSettings(
-        epochs=40, batch=32, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=2
+    data=DataSettings(split="xsub", frames=16),
+    views=ViewSettings(
+        min_crop=0.5, min_frames=12, upright=True, shear=0.3, hidden_joints=0.4, block_frames=2, hidden_blocks=0.4
     ),
-    linear=LinearSettings(lr=0.1, batch=64, standardize=True),
+    encoder=EncoderSettings(graph_widths=(16, 16), graph_gain=1.0, width=64, heads=4, dropout=0.0),
+    method=MethodSettings(negatives="batch", queue=256, temperature=0.1, momentum=0.99),
+    train=TrainSettings(
+        epochs=120, batch=64, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=5
+    ),
+    linear=LinearSettings(lr=0.1, batch=128),
 )
 
 

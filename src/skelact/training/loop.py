@@ -21,6 +21,7 @@ from skelact.config import Recipe, TrainSettings
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import Method, StepLoss, build_method
+from skelact.models.device import best_device
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
 from skelact.sequences.store import Store
 from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
@@ -87,7 +88,7 @@ def pretrain(
         recipe = replace(recipe, data=data)
     rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
     _check_size(len(rows), recipe.train, store)
-    training = _Training(store, run, recipe, rows, torch.device(device or _best_device()))
+    training = _Training(store, run, recipe, rows, torch.device(device or best_device()))
     if not resume:
         run.start(recipe)
     keep_freed_memory()
@@ -212,10 +213,6 @@ def _optimizer(parameters: list[torch.nn.Parameter], settings: TrainSettings) ->
     return torch.optim.SGD(
         parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
     )
-
-
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _check_size(clips: int, settings: TrainSettings, store: Store) -> None:
