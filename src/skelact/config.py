@@ -54,7 +54,7 @@ class EncoderSettings:
 
     name: str = "scdnet"
     graph_widths: tuple[int, ...] = (64, 256, 64)  # channels of the graph-convolution blocks
-    graph_gain: float = 1e-6  # what graph convolutions start from; 1 where there are thousands of steps, not 100,000s
+    graph_gain: float = 1e-6  # of graph convolutions at the start; 1 where steps are few
     width: int = 2048  # D of the tokens and of each clue; features are 2 D wide
     heads: int = 8
     layers: int = 1
@@ -67,7 +67,7 @@ class MethodSettings:
 
     name: str = "scdnet"
     temperature: float = 0.2
-    negatives: Literal["queue", "batch", "both"] = "queue"  # batch: the other keys of the batch; see docs/results.md
+    negatives: Literal["queue", "batch", "both"] = "queue"  # batch: the other keys of the batch
     queue: int = 8192  # keys in each queue
     momentum: float = 0.999  # of the key encoder
     projection: int = 128  # width of the projections that are compared
