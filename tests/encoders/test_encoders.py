@@ -1,5 +1,7 @@
 """Contract of all encoders, and the exact algebra of the graph stack against its plain form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,14 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
 def test_impossible_settings_are_refused(settings: EncoderSettings, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_encoder(NTU25, 2, 64, 3, settings)
+
+
+@pytest.mark.parametrize("gain", [1e-6, 1.0])
+def test_graph_convolutions_start_from_the_gain(gain: float) -> None:
+    encoder = build_encoder(SBU15, 1, 8, 3, replace(SMALL, graph_gain=gain))
+    starts = [module.norm.weight for module in encoder.modules() if isinstance(module, GraphConv)]
+    assert len(starts) == 4
+    assert all((start == gain).all() for start in starts)
 
 
 def test_sizes_of_the_paper() -> None:

@@ -115,6 +115,24 @@ def test_scdnet_loss_is_the_formula() -> None:
     torch.testing.assert_close(loss.total, sum(expected.values()), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize(("negatives", "counted"), [("queue", 1 + 24), ("batch", 6), ("both", 6 + 24)])
+def test_negatives_come_from_where_the_setting_says(negatives: str, counted: int) -> None:
+    """With an encoder that sees no difference every choice is as good: the loss is the log of their number."""
+    recipe = replace(RECIPE, method=replace(RECIPE.method, negatives=negatives))
+    method = make_method("scdnet", recipe=recipe).train()
+    assert isinstance(method, SCDNet)
+    blind = torch.zeros(8).index_fill(0, torch.tensor(0), 1.0)
+    for side in (method.query, method.key):
+        for part in (side.temporal, side.spatial, side.instance):
+            torch.nn.init.zeros_(part[2].weight)
+            part[2].bias.data.copy_(blind)
+    for queue in (method.temporal_queue, method.spatial_queue, method.instance_queue):
+        queue.keys.copy_(blind.expand_as(queue.keys))
+    loss = method.loss(method.views(make_batch(), torch.Generator().manual_seed(0)), 0.0)
+    for value in loss.parts.values():
+        assert value.item() == pytest.approx(np.log(counted), rel=1e-5)
+
+
 def test_keys_join_their_own_queues_after_the_step() -> None:
     method = make_method("scdnet").train()
     assert isinstance(method, SCDNet)

@@ -24,6 +24,17 @@ def test_info_nce_equals_the_formula() -> None:
     assert info_nce(query, key, negatives, 0.2).item() == pytest.approx(total / 5, rel=1e-12)
 
 
+@pytest.mark.parametrize("queued", [0, 11])
+def test_info_nce_among_the_batch_equals_the_formula(queued: int) -> None:
+    query, key, negatives = unit(5, 8, 0), unit(5, 8, 1), unit(11, 8, 2)[:queued]
+    total = 0.0
+    for row, q in enumerate(query.numpy()):
+        among = sum(math.exp(float(q @ k) / 0.2) for k in key.numpy())
+        among += sum(math.exp(float(q @ n) / 0.2) for n in negatives.numpy())
+        total += -math.log(math.exp(float(q @ key.numpy()[row]) / 0.2) / among)
+    assert info_nce(query, key, negatives, 0.2, among_batch=True).item() == pytest.approx(total / 5, rel=1e-12)
+
+
 def test_info_nce_gradient_reaches_the_query_only() -> None:
     query, key, negatives = (unit(3, 4, s).requires_grad_() for s in range(3))
     info_nce(query, key, negatives.detach(), 0.1).backward()
