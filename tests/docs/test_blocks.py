@@ -13,7 +13,7 @@ What a page needs and a reader has anyway is said in HTML comments, which nobody
     ``file=name.py``          it is saved under this name, for later blocks, and not run
 ``<!-- docs-run: COMMANDS -->``: bash that prepares the folder; ``$CHECKOUT`` is the checkout.
 
-``./skelact`` and ``./run-tests`` are there and use the Python that runs the tests; ``recipes`` is there too.
+``./skelact``, ``./run-tests`` and ``python`` are there and use the Python that runs the tests; so is ``recipes``.
 """
 
 import os
@@ -102,7 +102,8 @@ def run(block: Block, folder: Path) -> None:
     done = subprocess.run(
         arguments(block),
         cwd=folder,
-        env=os.environ | {"CHECKOUT": str(CHECKOUT)},
+        env=os.environ
+        | {"CHECKOUT": str(CHECKOUT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
