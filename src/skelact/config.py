@@ -71,6 +71,7 @@ class MethodSettings:
     queue: int = 8192  # keys in each queue
     momentum: float = 0.999  # of the key encoder
     projection: int = 128  # width of the projections that are compared
+    projector_norm: bool = False  # batch norm in the projectors; needed where steps are few
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from skelact.methods.parts import Queue, follow, info_nce, momentum_copy
+from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector
 
 
 def unit(rows: int, width: int, seed: int) -> torch.Tensor:
@@ -77,3 +77,13 @@ def test_follow_moves_parameters_by_the_momentum_and_no_buffers() -> None:
     for old, new in zip(before, twin.parameters(), strict=True):
         torch.testing.assert_close(new, 0.9 * old + 0.1 * (old + 1.0))
     assert np.allclose(twin[1].running_mean.numpy(), 0.0)
+
+
+def test_projector_norm_makes_projections_of_clips_differ() -> None:
+    """Features with a large common part, as maxima have: without the norm all projections point the same way."""
+    rng = torch.Generator().manual_seed(0)
+    features = 10 + torch.randn(64, 16, generator=rng)
+    torch.manual_seed(0)
+    plain, normed = (F.normalize(projector(16, 16, 8, norm)(features), dim=1) for norm in (False, True))
+    assert (plain @ plain.T).mean() > 0.9
+    assert abs((normed @ normed.T).mean().item()) < 0.1

@@ -73,6 +73,13 @@ def follow(twin: nn.Module, module: nn.Module, momentum: float) -> None:
     torch._foreach_lerp_(targets, sources, 1.0 - momentum)
 
 
-def projector(width_in: int, hidden: int, width_out: int) -> nn.Sequential:
-    """Linear, ReLU, linear."""
-    return nn.Sequential(nn.Linear(width_in, hidden), nn.ReLU(), nn.Linear(hidden, width_out))
+def projector(width_in: int, hidden: int, width_out: int, norm: bool = False) -> nn.Sequential:
+    """Linear, ReLU, linear; with ``norm`` a batch norm after each linear layer, the last one without gain.
+
+    Features that are a maximum have a large common part, and without a norm it takes many steps until the
+    projections of different clips point in different directions. Source: Chen et al., ICML 2020, sec. B.9.
+    """
+    first, second = nn.Linear(width_in, hidden), nn.Linear(hidden, width_out)
+    if not norm:
+        return nn.Sequential(first, nn.ReLU(), second)
+    return nn.Sequential(first, nn.BatchNorm1d(hidden), nn.ReLU(), second, nn.BatchNorm1d(width_out, affine=False))

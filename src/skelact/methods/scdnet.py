@@ -18,13 +18,13 @@ from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projec
 class ProjectedEncoder(nn.Module):
     """The encoder with one projector for each clue and one for both together."""
 
-    def __init__(self, encoder: SCDNetEncoder, projection: int) -> None:
+    def __init__(self, encoder: SCDNetEncoder, projection: int, norm: bool = False) -> None:
         super().__init__()
         width = encoder.dim // 2
         self.encoder = encoder
-        self.temporal = projector(width, width, projection)
-        self.spatial = projector(width, width, projection)
-        self.instance = projector(2 * width, width, projection)
+        self.temporal = projector(width, width, projection, norm)
+        self.spatial = projector(width, width, projection, norm)
+        self.instance = projector(2 * width, width, projection, norm)
         for part in (self.temporal, self.spatial, self.instance):
             xavier_linear(part)
 
@@ -56,7 +56,7 @@ class SCDNet(Method):
     def __init__(self, encoder: SCDNetEncoder, recipe: Recipe) -> None:
         super().__init__()
         self.settings, self._data, self._views = recipe.method, recipe.data, recipe.views
-        self.query = ProjectedEncoder(encoder, self.settings.projection)
+        self.query = ProjectedEncoder(encoder, self.settings.projection, self.settings.projector_norm)
         self.key = momentum_copy(self.query)
         size, width = self.settings.queue, self.settings.projection
         self.temporal_queue, self.spatial_queue, self.instance_queue = (Queue(size, width) for _ in range(3))
