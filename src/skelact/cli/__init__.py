@@ -34,8 +34,10 @@ for _name, _help in COMMANDS.items():
 def main() -> None:
     """Entry point of the ``skelact`` command; ends the process with the exit status."""
     # Threads that wait by spinning take the cores from each other as soon as something else runs on the machine:
-    # with two more busy processes on two cores, a training step took ten times as long. Read when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # with two more busy processes on two cores, a training step took ten times as long. A short spin costs nothing
+    # on a quiet machine. Read by GNU OpenMP when torch is loaded; whoever sets either variable is obeyed.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
