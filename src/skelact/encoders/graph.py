@@ -218,10 +218,11 @@ class GraphStack(nn.Module):
         normed = self.input_norm(positions.reshape(count * frames, -1)).view(positions.shape)
         people = normed.permute(0, 2, 4, 3, 1).reshape(count * persons, coordinates, joints, frames)
         rows, place, weight = _distinct_people(present)
-        x = people if rows is None else people[rows]
+        x = people if rows is None else people.index_select(0, rows)
         for block in self.blocks:
             x = block(x, weight)
-        everybody: Tensor = x if place is None else x[place]
+        # index_select and not x[place]: its gradient is summed in a fixed order, on several threads too
+        everybody: Tensor = x if place is None else x.index_select(0, place)
         return everybody.reshape(count, persons, -1, joints, frames)
 
 
