@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -75,6 +76,7 @@ class Checkout:
         (root / "backend.py").write_text(BACKEND)
         (root / "constraints.txt").write_text("")
         (root / "requires").write_text("")
+        self.started: list[subprocess.Popen[str]] = []
 
     @property
     def builds(self) -> int:
@@ -84,7 +86,7 @@ class Checkout:
     def start(
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(self.root / words[0]), *words[1:]],
             cwd=cwd or self.root.parent,
             env=environment() | dict(env or {}),
@@ -94,6 +96,14 @@ class Checkout:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """End what a failed test left running, children too: each was started as a group of its own."""
+        for process in self.started:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def run(
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
@@ -120,8 +130,10 @@ def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> No
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path / "a check out")
+def bare(tmp_path: Path) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path / "a check out")
+    yield checkout
+    checkout.end_all()
 
 
 @pytest.fixture(scope="module")
