@@ -106,8 +106,7 @@ class _Reader:
             self.out[f"{ours}.{entry}"] = values.flatten(1) if entry == "weight" and values.ndim > 1 else values
 
     def stack(self, theirs: str, ours: str, blocks: int) -> None:
-        self.plain(f"{theirs}.data_bn", f"{ours}.input_norm", self.norms)
-        self._input_order(f"{ours}.input_norm")
+        self.plain(f"{theirs}.data_bn", f"{ours}.input_norm", self.norms)  # both order its channels (M, V, C)
         for block in range(blocks):
             official, own = f"{theirs}.l{block + 1}", f"{ours}.blocks.{block}"
             self.graph_conv(f"{official}.gcn1", f"{own}.graph")
@@ -117,9 +116,6 @@ class _Reader:
                 shortcuts.append((f"{official}.residual.conv", f"{official}.residual.bn"))
             self.joined([conv for conv, _ in shortcuts], f"{own}.shortcut", ("weight", "bias"))
             self.joined([norm for _, norm in shortcuts], f"{own}.shortcut_norm", self.norms)
-
-    def _input_order(self, ours: str) -> None:
-        """Both order the channels of the input norm (M, V, C): nothing to do, said once here."""
 
     def graph_conv(self, theirs: str, ours: str) -> None:
         self.out[f"{ours}.graph"] = self.take(f"{theirs}.PA")

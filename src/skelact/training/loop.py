@@ -104,6 +104,7 @@ class _Training:
     ) -> None:
         self.store, self.run, self.recipe, self.rows, self.device = store, run, recipe, rows, device
         self.settings = recipe.train
+        self.clips_per_second = 0.0  # of the epoch in progress
         self.batch = min(self.settings.batch, len(rows))
         self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
         self.method = _build(recipe, store).to(device).train()
@@ -149,11 +150,11 @@ class _Training:
             self._check_finite(parts, counters.epoch)
             counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
             counters.step = step + 1
-            speed = (counters.step - first) * self.batch / (time.perf_counter() - started)
-            self.clips_per_second = speed
+            self.clips_per_second = (counters.step - first) * self.batch / (time.perf_counter() - started)
             if progress is not None:
                 done = counters.epoch * self.steps + counters.step
                 total = self.settings.epochs * self.steps
+                speed = self.clips_per_second
                 progress(Progress(counters.epoch, self.settings.epochs, done, total, parts, speed))
 
     def _step(self, epoch: int, step: int, rows: NDArray[np.int64]) -> StepLoss:
