@@ -54,6 +54,7 @@ class EncoderSettings:
 
     name: str = "scdnet"
     graph_widths: tuple[int, ...] = (64, 256, 64)  # channels of the graph-convolution blocks
+    input_norm: Literal["joint", "coordinate"] = "joint"  # coordinate: joints that move more weigh more
     graph_gain: float = 1e-6  # of graph convolutions at the start; 1 where steps are few
     width: int = 2048  # D of the tokens and of each clue; features are 2 D wide
     heads: int = 8

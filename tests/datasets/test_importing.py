@@ -90,7 +90,7 @@ def test_importing_again_changes_nothing(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"clean": "none"}, "clean.centre is 'frame' there and 'none' now"),
-        ({"clean": Cleaning(scale=True)}, "clean.scale is False there and True now"),
+        ({"clean": Cleaning(scale="body")}, "clean.scale is 'none' there and 'body' now"),
         ({"half": True}, "half is False there and True now"),
         ({"dataset": ""}, "dataset is 'nw-ucla' there and '' now"),
     ],

@@ -1,6 +1,7 @@
 """Contract of all encoders, and the exact algebra of the graph stack against its plain form."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -110,11 +111,26 @@ def test_person_norm_counts_repeated_people() -> None:
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.parametrize("norm", ["joint", "coordinate"])
+def test_the_input_norm_keeps_how_much_joints_move_where_asked(norm: Literal["joint", "coordinate"]) -> None:
+    torch.manual_seed(0)
+    moves = torch.linspace(0.1, 2.0, len(SBU15), dtype=torch.float64)  # of each joint, in metres
+    clips = torch.randn(40, 12, 2, len(SBU15), 3, dtype=torch.float64) * moves[:, None]
+    settings = EncoderSettings(graph_widths=(4, 8), input_norm=norm)
+    stack = GraphStack(SBU15, 2, 3, settings).double().train()
+    seen: list[torch.Tensor] = []
+    stack.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    stack(clips, torch.ones(40, 2, dtype=torch.bool))
+    spread = seen[0].std(dim=(0, 1, 3))  # (V,)
+    expected = moves / moves.square().mean().sqrt() if norm == "coordinate" else torch.ones(len(SBU15))
+    torch.testing.assert_close(spread, expected.double(), rtol=0.05, atol=0.0)
+
+
 def test_absent_people_cost_one_row_and_change_no_number() -> None:
     """The stack with everybody computed equals the stack that computes the absent once."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=4).to("cpu", torch.float64)
-    stack = GraphStack(SBU15, 2, 3, (4, 8)).double().train()
+    stack = GraphStack(SBU15, 2, 3, EncoderSettings(graph_widths=(4, 8))).double().train()
     present = batch.valid.any(dim=3).any(dim=1)
     assert present.tolist() == [[True, False]] * 4 + [[True, True]]
     rows: list[int] = []
@@ -128,7 +144,7 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
 def test_gradients_are_the_same_each_time_on_several_threads() -> None:
     """What the absent share is summed in a fixed order; otherwise a resumed training would end elsewhere."""
     torch.manual_seed(0)
-    stack = GraphStack(NTU25, 2, 3, (16, 16)).train()
+    stack = GraphStack(NTU25, 2, 3, EncoderSettings(graph_widths=(16, 16))).train()
     clips = np.random.default_rng(0).normal(size=(48, 32, 2, 25, 3))
     clips[::2, :, 1] = np.nan
     batch = collate(list(clips), NTU25)

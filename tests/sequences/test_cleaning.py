@@ -19,7 +19,9 @@ from skelact.sequences.cleaning import (
     keep_people,
     keep_widest,
     move_to_centre,
+    tilt_upright,
     to_metres,
+    to_rest_bones,
     to_rest_size,
     trim_ends,
     turn_to_front,
@@ -53,6 +55,12 @@ def lively(seed: int, skeleton: Skeleton = KINECT20, frames: int = 20, people: i
     positions[:, 0] += rng.normal(size=(frames, 1, 3)).cumsum(axis=0) * 0.1
     positions[rng.random(positions.shape[:3]) < 0.03] = np.nan
     return Sequence(positions, skeleton, 30.0, name=f"lively{seed}")
+
+
+def depth(skeleton: Skeleton, joint: int) -> int:
+    """How many bones lie between a joint and the root."""
+    parent = skeleton.parents[joint]
+    return 0 if parent == joint else 1 + depth(skeleton, parent)
 
 
 def about(axis: str, degrees: float) -> NDArray[np.float64]:
@@ -210,6 +218,42 @@ def test_both_people_are_scaled_alike() -> None:
     np.testing.assert_allclose(sized.positions, 2 * both, rtol=1e-5)
 
 
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_long_arms_and_short_legs_become_those_of_the_rest_pose(skeleton: Skeleton) -> None:
+    rng = np.random.default_rng(3)
+    built = standing(skeleton, people=2)
+    for joint, parent in sorted(skeleton.bones, key=lambda bone: depth(skeleton, bone[0])):
+        bone = skeleton.rest[joint] - skeleton.rest[parent]
+        built[:, :, joint] = built[:, :, parent] + bone * rng.uniform(0.5, 2.0, size=(1, 2, 1))
+    whole = to_rest_bones(Sequence(built, skeleton, 30.0))
+    shape = whole.positions - whole.positions[:, :, [skeleton.root]]
+    np.testing.assert_allclose(shape[0, 0], skeleton.rest - skeleton.rest[skeleton.root], atol=1e-5)
+    np.testing.assert_allclose(shape[0, 1], shape[0, 0], atol=1e-5)
+    assert whole.provenance == ("to_rest_bones()",)
+
+
+def test_bones_keep_where_they_point_and_missing_joints_stay_missing() -> None:
+    sequence = lively(5)
+    positions = sequence.positions.copy()
+    positions[4:9, 0, 5] = np.nan  # an elbow: the wrist below hangs on the shoulder then
+    positions[2, 0, KINECT20.root] = np.nan
+    positions[3] = np.nan
+    moved = to_rest_bones(at(sequence, positions)).positions
+    np.testing.assert_array_equal(np.isnan(moved), np.isnan(positions))
+    child, parent = np.array(KINECT20.bones).T
+    before, after = positions[:, :, child] - positions[:, :, parent], moved[:, :, child] - moved[:, :, parent]
+    known = ~np.isnan(before[..., 0])
+    lengths = np.broadcast_to(np.linalg.norm(KINECT20.rest[child] - KINECT20.rest[parent], axis=1), known.shape)
+    np.testing.assert_allclose(np.linalg.norm(after, axis=-1)[known], lengths[known], rtol=1e-4)
+    cosine = (before * after).sum(-1) / (np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1))
+    np.testing.assert_allclose(cosine[known], 1.0, atol=1e-4)
+
+
+def test_flat_positions_have_no_bone_lengths() -> None:
+    flat = to_rest_bones(Sequence(standing()[..., :2], KINECT20, 30.0))
+    assert flat.provenance == ("to_rest_bones: skipped, positions are flat",)
+
+
 def test_the_centre_joint_is_the_origin_in_every_frame() -> None:
     walking = standing(people=2) + np.linspace(0, 3, 12, dtype=np.float32)[:, None, None, None]
     centred = move_to_centre(Sequence(walking, KINECT20, 30.0), "frame")
@@ -238,6 +282,40 @@ def test_without_any_centre_joint_the_middle_of_the_body_is_the_origin() -> None
     still[:, 0, KINECT20.centre] = np.nan
     centred = move_to_centre(Sequence(still, KINECT20, 30.0), "frame").positions
     np.testing.assert_allclose(np.nanmean(centred, axis=2), 0, atol=1e-6)
+
+
+# Tilt
+
+
+@pytest.mark.parametrize("over", ["clip", "start"])
+@pytest.mark.parametrize(("axis", "degrees"), [("x", 0), ("x", 25), ("z", -40), ("x", 90)])
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_a_tilted_camera_is_straightened(skeleton: Skeleton, axis: str, degrees: int, over: Any) -> None:
+    trunk = tilt_upright(Sequence(standing(skeleton), skeleton, 30.0), over).positions
+    tilted = standing(skeleton) @ about(axis, degrees).T
+    straight = tilt_upright(Sequence(tilted, skeleton, 30.0), over)
+    np.testing.assert_allclose(straight.positions, trunk, atol=1e-5)
+    assert straight.provenance == (f"tilt_upright(over={over})",)
+
+
+def test_bending_down_for_a_while_does_not_tilt_the_clip() -> None:
+    bending = standing()
+    bending[8:] = bending[8:] @ about("x", 80).T  # a third of the frames
+    straight = tilt_upright(Sequence(bending, KINECT20, 30.0), "clip").positions
+    expected = tilt_upright(Sequence(standing(), KINECT20, 30.0), "clip").positions
+    np.testing.assert_allclose(straight[:8], expected[:8], atol=0.06)  # a plain mean would tilt by 25 degrees
+
+
+def test_what_has_no_trunk_is_left_and_says_why() -> None:
+    flat = Sequence(standing()[..., :2], KINECT20, 30.0)
+    assert tilt_upright(flat, "clip").provenance == ("tilt_upright: skipped, positions are flat",)
+    hand = Sequence(standing(HEADING_FREE), HEADING_FREE, 30.0)
+    reason = "tilt_upright: skipped, the skeleton does not have shoulders and hips"
+    assert tilt_upright(hand, "clip").provenance == (reason,)
+    unseen = standing()
+    unseen[:, :, KINECT20.index("left_hip")] = np.nan
+    reason = "tilt_upright: skipped, shoulders and hips were not measured"
+    assert tilt_upright(Sequence(unseen, KINECT20, 30.0), "clip").provenance == (reason,)
 
 
 # Heading
@@ -325,13 +403,16 @@ def test_default_does_not_see_where_a_scene_is_or_faces(
 @given(seed=st.integers(0, 99), factor=st.floats(0.5, 2.0))
 def test_with_scale_default_does_not_see_size_either(seed: int, factor: float) -> None:
     sequence = lively(seed)
-    clean = Cleaning(scale=True)
+    clean = Cleaning(scale="body")
     larger = at(sequence, sequence.positions * factor)
     np.testing.assert_allclose(clean(larger).positions, clean(sequence).positions, atol=2e-5)
 
 
 @settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 99), words=st.sampled_from(["", ",scale=true", ",heading=start"]))
+@given(
+    seed=st.integers(0, 99),
+    words=st.sampled_from(["", ",scale=body", ",scale=bones", ",upright=clip", ",heading=start"]),
+)
 def test_cleaning_twice_is_cleaning_once(seed: int, words: str) -> None:
     clean = get_cleaning("default,persons=0" + words)  # who moves most may be another one after centring
     once = clean(lively(seed))
@@ -372,19 +453,19 @@ def test_an_empty_recording_is_refused(name: str) -> None:
 
 def test_settings_may_follow_a_name() -> None:
     assert get_cleaning("default") == Cleaning()
-    changed = get_cleaning("default,scale=true,heading=start,fill_seconds=1,persons=1")
-    assert changed == Cleaning(scale=True, heading="start", fill_seconds=1.0, persons=1)
+    changed = get_cleaning("default,scale=bones,heading=start,fill_seconds=1,persons=1")
+    assert changed == Cleaning(scale="bones", heading="start", fill_seconds=1.0, persons=1)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("defalt", "unknown cleaning 'defalt'; did you mean 'default'? Known: default, none, ntu-agcn"),
-        ("default,scale", "cleaning 'default,scale': expected settings like scale=true, got 'scale'"),
+        ("default,scale", "cleaning 'default,scale': expected settings like scale=bones, got 'scale'"),
         (
             "default,center=first",
             "cleaning 'default,center=first': unknown setting 'center'; did you mean 'centre'? Known: "
-            "centre, fill_seconds, heading, metres, persons, scale, trim",
+            "centre, fill_seconds, heading, metres, persons, scale, trim, upright",
         ),
         ("default,trim=3", "cleaning 'default,trim=3': trim must be bool, got 3"),
         (

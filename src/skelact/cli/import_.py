@@ -42,7 +42,7 @@ def run(
         out: folder of the store.
         dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
             movers are generated and need no source.
-        clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=true,persons=1.
+        clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=bones,persons=1.
         format: format of the files, where their names and contents do not tell.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.

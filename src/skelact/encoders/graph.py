@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skelact.config import EncoderSettings
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
@@ -189,15 +190,16 @@ class GraphStack(nn.Module):
         skeleton: the layout; its graph starts the learnable one.
         persons: M, people in a clip.
         coordinates: C of the positions.
-        widths: channels of the blocks, each a multiple of 4.
-        gain: of the graph convolutions' batch norms at the start.
+        settings: widths of the blocks, their gain at the start, what the input norm shares. One norm for each
+            coordinate of each joint is the paper's: then joints that hardly move, and show who somebody is
+            rather than what is done, weigh as much as hands. One for each coordinate keeps their proportion.
     """
 
-    def __init__(
-        self, skeleton: Skeleton, persons: int, coordinates: int, widths: tuple[int, ...], gain: float = 1e-6
-    ) -> None:
+    def __init__(self, skeleton: Skeleton, persons: int, coordinates: int, settings: EncoderSettings) -> None:
         super().__init__()
-        self.input_norm = nn.BatchNorm1d(persons * len(skeleton) * coordinates)
+        own = persons * len(skeleton) if settings.input_norm == "joint" else 1
+        self.input_norm = nn.BatchNorm1d(own * coordinates)
+        widths, gain = settings.graph_widths, settings.graph_gain
         sizes = (coordinates, *widths)
         self.blocks = nn.ModuleList(
             GraphBlock(c_in, c_out, skeleton, residual=block > 0, gain=gain)
@@ -215,7 +217,7 @@ class GraphStack(nn.Module):
             (N, M, C', V, T).
         """
         count, frames, persons, joints, coordinates = positions.shape
-        normed = self.input_norm(positions.reshape(count * frames, -1)).view(positions.shape)
+        normed = self.input_norm(positions.reshape(-1, self.input_norm.num_features)).view(positions.shape)
         people = normed.permute(0, 2, 4, 3, 1).reshape(count * persons, coordinates, joints, frames)
         rows, place, weight = _distinct_people(present)
         x = people if rows is None else people.index_select(0, rows)

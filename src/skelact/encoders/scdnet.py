@@ -56,7 +56,7 @@ class SCDNetEncoder(Encoder):
         _check(settings)
         self.dim = 2 * settings.width
         last = settings.graph_widths[-1]
-        stack = skeleton, persons, coordinates, settings.graph_widths, settings.graph_gain
+        stack = skeleton, persons, coordinates, settings
         self.temporal_graph, self.spatial_graph = GraphStack(*stack), GraphStack(*stack)
         self.temporal_head = ClueHead(persons * last * len(skeleton), settings)
         self.spatial_head = ClueHead(last * frames, settings)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skelact.config import from_dict, to_dict
 from skelact.errors import UserError, unknown
 from skelact.sequences.sequence import Sequence
+from skelact.skeletons import Skeleton
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 START_FRAMES = 10  # frames at the start of a clip that tell where a person faces
@@ -30,9 +31,12 @@ class Cleaning:
         trim: frames at both ends in which nobody was measured are cut off.
         fill_seconds: gaps of a joint up to this long are filled.
         metres: positions in mm or cm become metres.
-        scale: everyone is made as large as the skeleton's rest pose.
+        scale: "body": everyone is made as large as the skeleton's rest pose; "bones": and every bone as long as
+            its there, so that people differ in how they move alone; "none".
         centre: "frame": the main person's centre joint is the origin in every frame; "first": that of the first
             frame is, so that the path through the room is kept; "none".
+        upright: "clip" or "start": the scene is tilted so that the main person's trunk points up over the clip or
+            at its start, as if the camera had looked straight ahead; "none". Lying people would stand up.
         heading: "clip" or "start": the scene is turned about the vertical so that the main person's right side
             points along +x over the clip or at its start; "none".
     """
@@ -41,8 +45,9 @@ class Cleaning:
     trim: bool = True
     fill_seconds: float = 0.5
     metres: bool = True
-    scale: bool = False
+    scale: Literal["none", "body", "bones"] = "none"
     centre: Literal["none", "frame", "first"] = "frame"
+    upright: Literal["none", "clip", "start"] = "none"
     heading: Literal["none", "clip", "start"] = "clip"
 
     def __call__(self, sequence: Sequence) -> Sequence:
@@ -61,10 +66,14 @@ class Cleaning:
             sequence = fill_gaps(sequence, self.fill_seconds)
         if self.metres:
             sequence = to_metres(sequence)
-        if self.scale:
+        if self.scale == "body":
             sequence = to_rest_size(sequence)
+        elif self.scale == "bones":
+            sequence = to_rest_bones(sequence)
         if self.centre != "none":
             sequence = move_to_centre(sequence, self.centre)
+        if self.upright != "none":
+            sequence = tilt_upright(sequence, self.upright)
         if self.heading != "none":
             sequence = turn_to_front(sequence, self.heading)
         return sequence
@@ -142,16 +151,43 @@ def to_rest_size(sequence: Sequence) -> Sequence:
     Size is the summed length of the bones, each the median over the frames in which it was measured. All people
     of a scene are scaled alike, so their distances keep their meaning. The unit becomes metres of that adult.
     """
-    child, parent = np.array(sequence.skeleton.bones).T
-    person = sequence.positions[:, 0].astype(np.float64)
-    lengths = np.linalg.norm(person[:, child] - person[:, parent], axis=-1)  # (T, bones)
-    known = ~np.isnan(lengths).all(axis=0)
-    rest = np.linalg.norm(sequence.skeleton.rest[child] - sequence.skeleton.rest[parent], axis=-1)
-    size = np.nanmedian(lengths[:, known], axis=0).sum() if known.any() else 0.0
-    if size <= 0:
+    factor = _size_factor(sequence)
+    if factor is None:
         return _moved(sequence, sequence.positions, "to_rest_size: skipped, no bone was measured")
-    factor = np.float32(rest[known].sum() / size)
     return _moved(sequence, sequence.positions * factor, "to_rest_size()", unit="m")
+
+
+def to_rest_bones(sequence: Sequence) -> Sequence:
+    """Make every bone as long as in the skeleton's rest pose and keep where it points.
+
+    Nobody can be told by the build of the body any more, and recorders that measure bones differently agree. Each
+    person's root keeps its place in the scene, which is scaled as in ``to_rest_size``; a joint whose parent was
+    not measured keeps its scaled offset from the nearest ancestor that was. The unit becomes metres of that adult.
+    """
+    if sequence.positions.shape[3] != 3:
+        return _moved(sequence, sequence.positions, "to_rest_bones: skipped, positions are flat")
+    factor = _size_factor(sequence)
+    if factor is None:
+        return _moved(sequence, sequence.positions, "to_rest_bones: skipped, no bone was measured")
+    skeleton = sequence.skeleton
+    recorded = sequence.positions * factor
+    near, moved = recorded.copy(), recorded.copy()  # of each joint: itself or its nearest measured ancestor
+    for joint in _root_first(skeleton):
+        parent = skeleton.parents[joint]
+        if parent == joint:
+            continue
+        offset = recorded[:, :, joint] - near[:, :, parent]
+        length = np.linalg.norm(offset, axis=-1, keepdims=True)
+        wanted = np.linalg.norm(skeleton.rest[joint] - skeleton.rest[parent])
+        bone = ~np.isnan(recorded[:, :, parent, :1]) & (length > 1e-6)
+        offset = np.where(bone, offset * (wanted / np.maximum(length, 1e-6)), offset)
+        nothing_above = np.isnan(near[:, :, parent])
+        moved[:, :, joint] = np.where(nothing_above, recorded[:, :, joint], moved[:, :, parent] + offset)
+        missing = np.isnan(recorded[:, :, joint])
+        near[:, :, joint] = np.where(missing, near[:, :, parent], recorded[:, :, joint])
+        moved[:, :, joint] = np.where(missing, moved[:, :, parent], moved[:, :, joint])
+    moved[np.isnan(recorded)] = np.nan
+    return _moved(sequence, moved, "to_rest_bones()", unit="m")
 
 
 def move_to_centre(sequence: Sequence, of: Literal["frame", "first"]) -> Sequence:
@@ -176,6 +212,27 @@ def move_to_centre(sequence: Sequence, of: Literal["frame", "first"]) -> Sequenc
     return _moved(sequence, sequence.positions - centre[:, None, None], "move_to_centre(of=frame)")
 
 
+def tilt_upright(sequence: Sequence, over: Literal["clip", "start"]) -> Sequence:
+    """Turn the scene by the smallest angle that makes the main person's trunk, hips to shoulders, point up.
+
+    This undoes the tilt of a camera where people stand or sit. Where the trunk points is the geometric median of
+    its directions in the frames asked, so that bending down for a while does not count.
+    """
+    done = f"tilt_upright(over={over})"
+    if sequence.positions.shape[3] != 3:
+        return _moved(sequence, sequence.positions, "tilt_upright: skipped, positions are flat")
+    if len(sequence.skeleton.across) < 2:
+        return _moved(
+            sequence, sequence.positions, "tilt_upright: skipped, the skeleton does not have shoulders and hips"
+        )
+    trunk = _trunk(sequence)
+    direction = _steady_direction(trunk[:START_FRAMES] if over == "start" else trunk)
+    if direction is None:
+        return _moved(sequence, sequence.positions, "tilt_upright: skipped, shoulders and hips were not measured")
+    rotation = _shortest_turn(direction, _up(sequence)).astype(np.float32)
+    return _moved(sequence, sequence.positions @ rotation.T, done)
+
+
 def turn_to_front(sequence: Sequence, over: Literal["clip", "start"]) -> Sequence:
     """Turn the scene about the vertical so that the main person's right side points along +x.
 
@@ -192,8 +249,7 @@ def turn_to_front(sequence: Sequence, over: Literal["clip", "start"]) -> Sequenc
         return _moved(
             sequence, sequence.positions, "turn_to_front: skipped, the skeleton has neither shoulders nor hips"
         )
-    up = np.zeros(3)
-    up["xyz".index(sequence.up[1])] = 1.0 if sequence.up[0] == "+" else -1.0
+    up = _up(sequence)
     side = np.eye(3)[1 if abs(up[0]) else 0]
     ahead = np.cross(up, side)  # right-handed: side, ahead', up
     right = _right_side(sequence) @ np.stack([side, ahead], axis=1)  # (frames seen, 2) on the floor
@@ -260,7 +316,14 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
 
 
 NOTHING = Cleaning(
-    persons=0, trim=False, fill_seconds=0.0, metres=False, scale=False, centre="none", heading="none"
+    persons=0,
+    trim=False,
+    fill_seconds=0.0,
+    metres=False,
+    scale="none",
+    centre="none",
+    upright="none",
+    heading="none",
 )
 CLEANINGS: Mapping[str, Callable[[Sequence], Sequence]] = {
     "default": Cleaning(),
@@ -273,8 +336,8 @@ def get_cleaning(text: str) -> Callable[[Sequence], Sequence]:
     """The recipe of this name, with some of its settings replaced where wanted.
 
     Example:
-        >>> get_cleaning("default,scale=true,heading=start")
-        Cleaning(persons=2, trim=True, fill_seconds=0.5, metres=True, scale=True, centre='frame', heading='start')
+        >>> get_cleaning("none,scale=bones").scale
+        'bones'
 
     Raises:
         UserError: an unknown recipe or setting; a value that cannot be.
@@ -291,7 +354,7 @@ def get_cleaning(text: str) -> Callable[[Sequence], Sequence]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise UserError(f"cleaning {text!r}: expected settings like scale=true, got {word!r}")
+            raise UserError(f"cleaning {text!r}: expected settings like scale=bones, got {word!r}")
         values[key] = _value(value)
     return from_dict(Cleaning, values, where=f"cleaning {text!r}")
 
@@ -381,6 +444,40 @@ def _filled(tracks: NDArray[np.floating], measured: NDArray[np.bool_], longest: 
     result = np.array(tracks, dtype=np.float32)
     result[frame, column] = tracks[low, column] * (1 - share) + tracks[high, column] * share
     return result
+
+
+def _size_factor(sequence: Sequence) -> np.float32 | None:
+    """How many times larger the rest pose is than the main person; None where no bone was measured."""
+    child, parent = np.array(sequence.skeleton.bones).T
+    person = sequence.positions[:, 0].astype(np.float64)
+    lengths = np.linalg.norm(person[:, child] - person[:, parent], axis=-1)  # (T, bones)
+    known = ~np.isnan(lengths).all(axis=0)
+    rest = np.linalg.norm(sequence.skeleton.rest[child] - sequence.skeleton.rest[parent], axis=-1)
+    size = np.nanmedian(lengths[:, known], axis=0).sum() if known.any() else 0.0
+    return np.float32(rest[known].sum() / size) if size > 0 else None
+
+
+def _root_first(skeleton: Skeleton) -> list[int]:
+    """The joints, each after its parent."""
+    order = [skeleton.root]
+    for joint in order:
+        order += [child for child, parent in skeleton.bones if parent == joint]
+    return order
+
+
+def _up(sequence: Sequence) -> NDArray[np.float64]:
+    """(3,) unit vector against gravity."""
+    up = np.zeros(3)
+    up["xyz".index(sequence.up[1])] = 1.0 if sequence.up[0] == "+" else -1.0
+    return up
+
+
+def _trunk(sequence: Sequence) -> NDArray[np.float64]:
+    """(frames seen, 3) from the middle of the hips to the middle of the shoulders of the main person."""
+    shoulders, hips = (list(pair) for pair in sequence.skeleton.across)
+    person = sequence.positions[:, 0].astype(np.float64)
+    trunk = person[:, shoulders].mean(axis=1) - person[:, hips].mean(axis=1)
+    return np.asarray(trunk[~np.isnan(trunk[:, 0])])
 
 
 def _right_side(sequence: Sequence) -> NDArray[np.float64]:
