@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -255,6 +256,16 @@ def test_progress_names_every_stage(kit: SimpleNamespace, store_path: Path, tmp_
     ]
     assert ("trained encoder, seed 0: features", 72, 72) in told
     assert ("raw coordinates: linear probe", 6, 6) in told
+
+
+def test_an_interrupted_import_is_not_measured(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
+    run, part = kit.write_run(tmp_path / "run"), tmp_path / "part"
+    shutil.copytree(store_path, part)
+    info = json.loads((part / "store.json").read_text())
+    (part / "store.json").write_text(json.dumps(info | {"complete": False}))
+    with pytest.raises(UserError, match="the import was interrupted after 72 sequences"):
+        evaluate(run, part, ["knn"])
+    assert not (run / "evaluation").exists()
 
 
 def test_unknown_names_are_refused_with_the_nearest(

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,16 @@ def test_resume_needs_the_run_and_its_data(whole: Path, tmp_path: Path) -> None:
         pretrain(Store(tmp_path / "other"), whole, RECIPE, resume=True)
     with pytest.raises(UserError, match="is not a run: config.toml not found. Nothing to resume"):
         pretrain(Store(tmp_path / "other"), tmp_path / "empty", RECIPE, resume=True)
+
+
+def test_an_interrupted_import_is_not_trained_on(store: Store, tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    shutil.copytree(store.path, part)
+    info = json.loads((part / "store.json").read_text())
+    (part / "store.json").write_text(json.dumps(info | {"complete": False}))
+    with pytest.raises(UserError, match="the import was interrupted after 36 sequences"):
+        pretrain(Store(part), tmp_path / "run", RECIPE)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_stops(store: Store, tmp_path: Path) -> None:

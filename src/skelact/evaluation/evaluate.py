@@ -71,14 +71,15 @@ def evaluate(
         progress: told what is being done.
 
     Raises:
-        UserError: unknown protocol, split or setting; no finished run; a store of another skeleton; a part that is
-            empty, overlaps the other or has clips without a label.
+        UserError: unknown protocol, split or setting; no finished run; a store of another skeleton or whose import
+            was interrupted; a part that is empty, overlaps the other or has clips without a label.
     """
     started = time.perf_counter()
     chosen = _known(protocols)
     models = load_models(Path(run), seeds)
     recipe = _with_settings(models[0].recipe, settings)
     opened = Store(store)
+    opened.check_complete()
     parts = labelled_parts(opened, *_which_part(recipe, split, hold_out))
     outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
     originals = copied_from(opened, parts)

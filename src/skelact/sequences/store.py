@@ -73,6 +73,18 @@ class Store:
         """Number of sequences."""
         return len(self._places)
 
+    def check_complete(self) -> None:
+        """Refuse a store that an interrupted import left behind: numbers on part of the data mislead.
+
+        Raises:
+            UserError: the import did not reach its end.
+        """
+        if not self.info["complete"]:
+            raise UserError(
+                f"store {self.path}: the import was interrupted after {len(self):,} sequences. "
+                "Run the same import again; it goes on where it stopped"
+            )
+
     @property
     def cleaning(self) -> dict[str, Any]:
         """Name and settings of the cleaning that all sequences went through, empty where it is not known."""

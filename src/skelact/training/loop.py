@@ -70,8 +70,10 @@ def pretrain(
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; a checkpoint has been written.
-        UserError: settings that do not fit the store, a folder in use, a loss that is not finite.
+        UserError: settings that do not fit the store, an interrupted import, a folder in use, a loss that is not
+            finite.
     """
+    store.check_complete()
     run = Run(out)
     if resume:
         recipe = run.recipe()
