@@ -173,9 +173,10 @@ def test_official_weights_are_checked_strictly(golden: Arrays) -> None:
     method = make_method(golden, torch.float64)
     state = official_state(golden)
     name = "encoder_q.encoder.gcn_t.l2.gcn1.alpha"
-    with pytest.raises(UserError, match=f"^official weights lack {re.escape(name)}$"):
+    with pytest.raises(UserError, match=f"^official weights do not fit: 1 missing: {re.escape(name)}$"):
         load_official(method, {key: value for key, value in state.items() if key != name})
-    with pytest.raises(UserError, match=r"hold 1 names that SCD-Net does not know: encoder_q\.extra$"):
+    with pytest.raises(UserError, match=r"^official weights do not fit: 1 left over: encoder_q\.extra$"):
         load_official(method, state | {"encoder_q.extra": np.zeros(1)})
-    with pytest.raises(UserError, match=r"official t_queue holds \(63, 32\) keys, ours \(64, 32\)"):
+    other = r"^official weights do not fit: 1 of another shape: t_queue \(32, 63\), expected \(32, 64\)$"
+    with pytest.raises(UserError, match=other):
         load_official(method, state | {"t_queue": state["t_queue"][:, 1:]})

@@ -36,6 +36,12 @@ def notes_on(model: "Model", store: Store, parts: Parts, originals: NDArray[np.i
             f"{len(copies)} of the {len(parts.test)} test clips are exact copies of training clips, such as "
             f"{copy} of {original}: all numbers count them, except those called without copies."
         )
+    source = model.info.get("source")
+    if source:
+        notes.append(
+            f"The weights come from elsewhere ({source['file']}, sha256 {source['sha256'][:12]}): what they were "
+            "trained on is not known, and the training settings given here are the published ones, not theirs."
+        )
     seen = _seen_in_pretraining(model, store, parts)
     if seen:
         notes.append(

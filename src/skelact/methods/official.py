@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
+from skelact.methods.official_names import SUBSETS, OfficialSizes, misfit
 from skelact.methods.scdnet import ProjectedEncoder, SCDNet
 
 Arrays = Mapping[str, NDArray[np.floating]]
@@ -26,35 +28,39 @@ def load_official(method: SCDNet, state: Arrays) -> None:
         state: arrays by official name: ``encoder_q.*``, ``encoder_k.*``, ``t_queue`` (D, K), ``t_queue_ptr``, ...
 
     Raises:
-        UserError: a name is missing or left over, or a shape differs.
+        UserError: names are missing or left over, or shapes differ.
     """
-    used: set[str] = set()
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    if wrong := misfit(shapes, _sizes(method)):
+        raise UserError(f"official weights do not fit: {wrong}")
     for side, module in (("encoder_q.", method.query), ("encoder_k.", method.key)):
-        ours = translate(state, side, module, used)
-        _copy(module, ours, f"official {side[:-1]}")
+        _copy(module, translate(state, side, module), f"official {side[:-1]}")
     for letter, queue in zip(
         "tsi", (method.temporal_queue, method.spatial_queue, method.instance_queue), strict=True
     ):
-        keys = torch.as_tensor(_take(state, f"{letter}_queue", used).T)
-        if keys.shape != queue.keys.shape:
-            raise UserError(
-                f"official {letter}_queue holds {tuple(keys.shape)} keys, ours {tuple(queue.keys.shape)}"
-            )
-        queue.keys.copy_(keys)
-        queue.next.copy_(torch.as_tensor(_take(state, f"{letter}_queue_ptr", used)).view(1))
-    left = [name for name in state if name not in used and not name.endswith("num_batches_tracked")]
-    if left:
-        raise UserError(
-            f"official weights hold {len(left)} names that SCD-Net does not know: {', '.join(left[:5])}"
-        )
+        queue.keys.copy_(torch.as_tensor(state[f"{letter}_queue"].T))
+        queue.next.copy_(torch.as_tensor(state[f"{letter}_queue_ptr"]).view(1))
+
+
+def load_official_encoder(encoder: SCDNetEncoder, state: Arrays, prefix: str) -> None:
+    """Copy one official encoder, without its projectors, into ours.
+
+    Args:
+        encoder: built with the sizes that the state has.
+        state: arrays by official name, checked with ``misfit``.
+        prefix: which one: ``encoder_q.`` or ``encoder_k.``.
+
+    Raises:
+        UserError: a name is missing or a shape differs.
+    """
+    reader = _Reader(state, prefix, NORM)
+    reader.encoder(encoder)
+    ours = {name.removeprefix("encoder."): value for name, value in reader.out.items()}
+    _copy(encoder, ours, f"official {prefix[:-1]}")
 
 
 def translate(
-    state: Arrays,
-    prefix: str,
-    module: ProjectedEncoder,
-    used: set[str] | None = None,
-    norms: tuple[str, ...] = NORM,
+    state: Arrays, prefix: str, module: ProjectedEncoder, norms: tuple[str, ...] = NORM
 ) -> dict[str, Tensor]:
     """Official arrays of one projected encoder (weights, or gradients) under our names.
 
@@ -62,38 +68,57 @@ def translate(
         state: arrays by official name.
         prefix: what precedes the official names: ``encoder_q.``, ``encoder_k.``.
         module: ours, for sizes only.
-        used: collects the official names that were taken.
         norms: entries of a batch norm to take; gradients have no running statistics.
 
     Raises:
         UserError: a name is missing.
     """
-    reader = _Reader(state, prefix, used if used is not None else set(), norms)
-    encoder = module.encoder
-    for ours, letter in (("temporal", "t"), ("spatial", "s")):
-        reader.stack(f"encoder.gcn_{letter}", f"encoder.{ours}_graph", len(encoder.temporal_graph.blocks))
-        reader.head(letter, ours)
+    reader = _Reader(state, prefix, norms)
+    reader.encoder(module.encoder)
+    for ours, letter in (("temporal", "t"), ("spatial", "s"), ("instance", "i")):
         reader.mlp(f"{letter}_proj", ours)
-    reader.mlp("i_proj", "instance")
-    joints, people = len(encoder.skeleton), encoder.persons
-    out = reader.out
-    key = "encoder.temporal_head.tokens.0.weight"  # official columns (M, V, C), ours (M, C, V)
-    width = out[key].shape[0]
-    out[key] = out[key].view(width, people, joints, -1).transpose(2, 3).reshape(width, -1)
-    key = "encoder.spatial_head.tokens.0.weight"  # official columns (T, C), ours (C, T)
-    out[key] = out[key].view(width, encoder.frames, -1).transpose(1, 2).reshape(width, -1)
-    return out
+    return reader.out
+
+
+def _sizes(method: SCDNet) -> OfficialSizes:
+    encoder = method.query.encoder
+    return OfficialSizes(
+        joints=len(encoder.skeleton),
+        persons=encoder.persons,
+        frames=encoder.frames,
+        coordinates=encoder.coordinates,
+        graph_widths=tuple(
+            len(block.get_parameter("graph.values.bias")) // SUBSETS for block in encoder.temporal_graph.blocks
+        ),
+        width=encoder.dim // 2,
+        layers=len(encoder.temporal_head.transformer.layers),
+        projection=method.settings.projection,
+        queue=method.settings.queue,
+    )
 
 
 class _Reader:
     """Takes official arrays by name and files them under ours."""
 
-    def __init__(self, state: Arrays, prefix: str, used: set[str], norms: tuple[str, ...]) -> None:
-        self.state, self.prefix, self.used, self.norms = state, prefix, used, norms
+    def __init__(self, state: Arrays, prefix: str, norms: tuple[str, ...]) -> None:
+        self.state, self.prefix, self.norms = state, prefix, norms
         self.out: dict[str, Tensor] = {}
 
     def take(self, name: str) -> Tensor:
-        return torch.as_tensor(np.array(_take(self.state, self.prefix + name, self.used)))
+        if self.prefix + name not in self.state:
+            raise UserError(f"official weights lack {self.prefix + name}")
+        return torch.as_tensor(np.array(self.state[self.prefix + name]))
+
+    def encoder(self, encoder: SCDNetEncoder) -> None:
+        for ours, letter in (("temporal", "t"), ("spatial", "s")):
+            self.stack(f"encoder.gcn_{letter}", f"encoder.{ours}_graph", len(encoder.temporal_graph.blocks))
+            self.head(letter, ours)
+        joints, people = len(encoder.skeleton), encoder.persons
+        key = "encoder.temporal_head.tokens.0.weight"  # official columns (M, V, C), ours (M, C, V)
+        width = self.out[key].shape[0]
+        self.out[key] = self.out[key].view(width, people, joints, -1).transpose(2, 3).reshape(width, -1)
+        key = "encoder.spatial_head.tokens.0.weight"  # official columns (T, C), ours (C, T)
+        self.out[key] = self.out[key].view(width, encoder.frames, -1).transpose(1, 2).reshape(width, -1)
 
     def plain(self, theirs: str, ours: str, entries: tuple[str, ...] = ("weight", "bias")) -> None:
         for entry in entries:
@@ -161,13 +186,6 @@ class _Reader:
     def mlp(self, theirs: str, ours: str) -> None:
         for layer in (0, 2):
             self.plain(f"{theirs}.{layer}", f"{ours}.{layer}")
-
-
-def _take(state: Arrays, name: str, used: set[str]) -> NDArray[np.floating]:
-    if name not in state:
-        raise UserError(f"official weights lack {name}")
-    used.add(name)
-    return state[name]
 
 
 def _copy(module: torch.nn.Module, values: Mapping[str, Tensor], what: str) -> None:
