@@ -11,7 +11,8 @@ from scipy.io import savemat
 from skelact.errors import FileError, UserError
 from skelact.readers import READERS, Reader, find_reader, get_reader, read
 
-FORMATS = "ntu (.skeleton), nw-ucla (.json), utd-mhad (.mat), sbu (.txt), array (.npy .npz)"
+FORMATS = "ntu (.skeleton), nw-ucla (.json), utd-mhad (.mat), sbu (.txt), pku-mmd (.txt .skeleton), "
+FORMATS += "array (.npy .npz)"
 
 
 @pytest.fixture
@@ -24,12 +25,14 @@ def samples(tmp_path: Path) -> dict[str, Path]:
     (folder / "a.json").write_text(json.dumps({"file_name": "a", "skeletons": [[[1, 2, 3]] * 20], "label": 1}))
     savemat(folder / "a.mat", {"d_skel": np.ones((20, 3, 2))})
     (folder / "a.txt").write_text(",".join(["1"] + ["0.5"] * 90) + "\n")
+    (folder / "b.txt").write_text(" ".join(["0.500000"] * 75 + ["0.000000"] * 75) + "\n")
     np.save(folder / "a.npy", np.ones((2, 25, 3)))
     files = (
         ("ntu", "a.skeleton"),
         ("nw-ucla", "a.json"),
         ("utd-mhad", "a.mat"),
         ("sbu", "a.txt"),
+        ("pku-mmd", "b.txt"),
         ("array", "a.npy"),
     )
     return {name: folder / file for name, file in files}
@@ -70,7 +73,8 @@ def test_the_content_tells_where_the_name_does_not(name: str, samples: dict[str,
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_name_tells_where_the_content_is_broken(name: str, tmp_path: Path) -> None:
-    path = tmp_path / f"broken{READERS[name].suffixes[0].upper()}"
+    called = {"pku-mmd": "A01N02-M.txt"}  # other formats have that ending too
+    path = tmp_path / called.get(name, f"broken{READERS[name].suffixes[0].upper()}")
     path.write_bytes(b"")
     assert find_reader(path).name == name
     with pytest.raises(FileError) as caught:
@@ -100,7 +104,7 @@ def test_a_format_that_is_named_wrongly(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read(tmp_path / "x", "ntu25")
     assert str(caught.value) == (
-        "unknown format 'ntu25'; did you mean 'ntu'? Known: array, ntu, nw-ucla, sbu, utd-mhad"
+        "unknown format 'ntu25'; did you mean 'ntu'? Known: array, ntu, nw-ucla, pku-mmd, sbu, utd-mhad"
     )
 
 

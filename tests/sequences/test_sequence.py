@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.sequences import Sequence
+from skelact.sequences import Segment, Sequence
 from skelact.skeletons import KINECT20, SBU15
 
 
@@ -120,6 +120,43 @@ def test_it_travels_between_processes() -> None:
     assert not back.positions.flags.writeable
 
 
+def long() -> Sequence:
+    return Sequence(
+        rising(9),
+        SBU15,
+        fps=15,
+        name="day",
+        confidence=np.arange(9 * 2 * 15).reshape(9, 2, 15) / 1000,
+        track=np.arange(18).reshape(9, 2),
+        tags={"camera": 1},
+        segments=(Segment(5, 9, "wave"), Segment(1, 4, "nod"), Segment(3, 6, "wave")),
+    )
+
+
+def test_cutting_takes_everything_along() -> None:
+    part = long().cut(3, 7)
+    assert np.array_equal(part.positions, rising(9)[3:7])
+    assert part.confidence is not None
+    assert part.track is not None
+    assert part.confidence[0, 0, 0] == np.float32(0.09)
+    assert part.track.tolist() == [[6, 7], [8, 9], [10, 11], [12, 13]]
+    assert part.segments == (Segment(2, 4, "wave"), Segment(0, 1, "nod"), Segment(0, 3, "wave"))
+    assert long().cut(0, 1).segments == ()
+    assert pickle.loads(pickle.dumps(part)).segments == part.segments
+
+
+def test_every_segment_is_a_clip() -> None:
+    clips = list(long().clips())
+    assert [clip.name for clip in clips] == ["day_001", "day_002", "day_003"]
+    assert [clip.label for clip in clips] == ["wave", "nod", "wave"]
+    assert [clip.frames for clip in clips] == [4, 3, 3]
+    place = {"recording": "day", "segment": 2, "segment_start": 1, "segment_end": 4}
+    assert clips[1].tags == {"camera": 1, **place}
+    assert np.array_equal(clips[1].positions, rising(9)[1:4])
+    assert all(clip.segments == () for clip in clips)
+    assert not list(Sequence(rising(), SBU15, fps=15).clips())
+
+
 def test_replace_checks_again() -> None:
     sequence = Sequence(rising(), SBU15, fps=30, tags={"camera": 1})
     assert replace(sequence, name="b").tags == {"camera": 1}
@@ -147,6 +184,22 @@ def test_replace_checks_again() -> None:
         ({"fps": float("nan")}, "fps is nan, expected a positive number"),
         ({"confidence": np.zeros((4, 2))}, "confidence is (4, 2), expected (4, 2, 15)"),
         ({"track": np.zeros(4)}, "track is (4,), expected (4, 2)"),
+        (
+            {"segments": [Segment(0, 5, "wave")]},
+            "segment 'wave' from frame 0 to 5, expected a label and 0 <= start < end <= 4",
+        ),
+        (
+            {"segments": [Segment(0, 4, "wave"), Segment(2, 2, "nod")]},
+            "segment 'nod' from frame 2 to 2, expected a label and 0 <= start < end <= 4",
+        ),
+        (
+            {"segments": [Segment(-1, 2, "nod")]},
+            "segment 'nod' from frame -1 to 2, expected a label and 0 <= start < end <= 4",
+        ),
+        (
+            {"segments": [Segment(0, 2, "")]},
+            "segment '' from frame 0 to 2, expected a label and 0 <= start < end <= 4",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(changed: dict[str, Any], sentence: str) -> None:

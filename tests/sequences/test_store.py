@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skelact.errors import UserError
-from skelact.sequences import Sequence
+from skelact.sequences import Segment, Sequence
 from skelact.sequences.store import Store, StoreWriter
 from skelact.skeletons import KINECT20, SBU15
 
@@ -363,3 +363,28 @@ def test_opening_a_store_loads_no_torch() -> None:
 
     program = "import sys, skelact.sequences.store, skelact.datasets.importing; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
+
+
+def test_segments_are_kept_and_survive_an_interruption(tmp_path: Path) -> None:
+    said = [(Segment(0, 3, "a"), Segment(2, 7, 'b "é"')), (), (Segment(6, 7, "a"),)]
+    given_ = [sequence(number, segments=one) for number, one in enumerate(said)]
+    writer = StoreWriter(tmp_path / "store")
+    writer.add(given_[1])
+    writer.commit()
+    assert "segments" not in Store(tmp_path / "store").columns
+    writer.add(given_[0])
+    writer.commit()
+    writer = StoreWriter(tmp_path / "store", resume=True)
+    writer.add(given_[2])
+    writer.finish()
+    store = Store(tmp_path / "store")
+    store.verify()
+    assert [store.segments(row) for row in range(3)] == [said[1], said[0], said[2]]
+    assert store.sequence(1).segments == said[0]
+    assert store.columns["segments"][1] == '[[0, 3, "a"], [2, 7, "b \\"é\\""]]'
+    assert store.tags == ()
+
+
+def test_a_tag_cannot_be_called_segments(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a tag cannot be called 'segments', a column is$"):
+        StoreWriter(tmp_path / "store").add(sequence(tags={"segments": 1}))

@@ -1,17 +1,19 @@
 """Readers: raw files -> ``Sequence``, one module per format, and a table of them."""
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 from skelact.errors import FileError, UserError, unknown
-from skelact.readers import arrays, ntu, nw_ucla, sbu, utd_mhad
+from skelact.readers import arrays, ntu, nw_ucla, pku_mmd, sbu, utd_mhad
 from skelact.readers.files import read_head
 from skelact.readers.reader import Reader
 from skelact.sequences import Sequence
 
 READERS = {
-    reader.name: reader for reader in (ntu.READER, nw_ucla.READER, utd_mhad.READER, sbu.READER, arrays.READER)
+    reader.name: reader
+    for reader in (ntu.READER, nw_ucla.READER, utd_mhad.READER, sbu.READER, pku_mmd.READER, arrays.READER)
 }
 
 
@@ -23,9 +25,9 @@ def get_reader(name: str) -> Reader:
 
 
 def find_reader(path: Path) -> Reader:
-    """The reader for a file: by name ending and content, else by content, else by name ending alone.
+    """The reader for a file: by name ending and content, else by content, else by name alone.
 
-    The last lets a broken file reach the reader that can say what is broken.
+    The last lets a broken file reach a reader that can say what is broken.
 
     Raises:
         FileError: cannot be opened, or no reader knows it; the message names the formats.
@@ -34,9 +36,12 @@ def find_reader(path: Path) -> Reader:
     head = read_head(path)
     named = [reader for reader in READERS.values() if path.suffix.lower() in reader.suffixes]
     looking = [reader for reader in READERS.values() if reader.sniff(head)]
-    for candidates in ([reader for reader in named if reader in looking], looking, named):
+    for candidates in ([reader for reader in named if reader in looking], looking):
         if len(candidates) == 1:
             return candidates[0]
+    if named:
+        called = [reader for reader in named if re.fullmatch(reader.called, path.name)]
+        return (called or named)[0]
     formats = ", ".join(f"{reader.name} ({' '.join(reader.suffixes)})" for reader in READERS.values())
     raise FileError(path, f"its format is not known from name or content. Formats: {formats}")
 

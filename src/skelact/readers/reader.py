@@ -16,6 +16,7 @@ class Reader:
         suffixes: file name endings, lower case, with the dot.
         sniff: whether the first bytes of a file (``files.HEAD`` of them) look like it.
         read: (path, **options) -> Sequence; a ``FileError`` when the file is broken.
+        called: regular expression of whole file names that are of this format and no other's; empty: none is.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Reader:
     suffixes: tuple[str, ...]
     sniff: Callable[[bytes], bool]
     read: Callable[..., Sequence]
+    called: str = ""

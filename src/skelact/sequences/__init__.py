@@ -1,5 +1,5 @@
 """Sequences: recordings in memory, their cleaning, and the store that holds them on disk."""
 
-from skelact.sequences.sequence import Sequence
+from skelact.sequences.sequence import Segment, Sequence
 
-__all__ = ["Sequence"]
+__all__ = ["Segment", "Sequence"]

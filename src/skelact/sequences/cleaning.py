@@ -109,14 +109,8 @@ def keep_people(sequence: Sequence, persons: int) -> Sequence:
 def trim_ends(sequence: Sequence) -> Sequence:
     """Cut off the frames at both ends in which nobody was measured."""
     seen = np.flatnonzero(sequence.valid.any(axis=(1, 2)))
-    part = slice(int(seen[0]), int(seen[-1]) + 1)
-    return _moved(
-        sequence,
-        sequence.positions[part],
-        "trim_ends()",
-        confidence=None if sequence.confidence is None else sequence.confidence[part],
-        track=None if sequence.track is None else sequence.track[part],
-    )
+    part = sequence.cut(int(seen[0]), int(seen[-1]) + 1)
+    return _moved(part, part.positions, "trim_ends()")
 
 
 def fill_gaps(sequence: Sequence, seconds: float) -> Sequence:

@@ -19,11 +19,17 @@ INFO = "store.json"
 INDEX = "index.parquet"
 OURS = ("positions-*.npy", "index.parquet", "index-*.parquet", "*.partial", INFO)  # files that a store may have
 HEADER = 128  # bytes before the numbers of a shard
-OWN_COLUMNS = ("name", "shard", "start", "frames", "people", "fps", "label", "steps")  # the rest are tags, splits
+OWN_COLUMNS = ("name", "shard", "start", "frames", "people", "fps", "label", "steps")  # always there
+NOT_TAGS = (*OWN_COLUMNS, "segments")  # the rest are tags and splits
 
 CONTENTS = ("skeleton", "coordinates", "dtype", "unit", "up", "dataset", "classes", "splits", "shards")
 
 Columns = Mapping[str, NDArray[Any]]
+
+
+def is_tag(column: str) -> bool:
+    """Whether a column of the table is a tag."""
+    return column not in NOT_TAGS and not column.startswith("split_")
 
 
 def shard_name(number: int) -> str:

@@ -5,6 +5,7 @@ somebody who faces us is on our left. Left limbs are dark blue, right limbs are 
 these differ for colour-blind eyes and in black and white. The second person is drawn with open joints.
 """
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def draw_pose(axes: "Axes", positions_MVC: NDArray[np.floating], skeleton: Skele
 
 
 def poses(sequence: Sequence, count: int = 6) -> "Figure":
-    """A strip of poses at evenly spaced frames, the first and the last among them.
+    """A strip of poses at evenly spaced frames, the first and the last among them, with the labels of segments.
 
     Args:
         sequence: 2D or 3D.
@@ -65,8 +66,9 @@ def poses(sequence: Sequence, count: int = 6) -> "Figure":
         shown = paper[frame]
         left, right = _extent(shown, space)
         _draw(axes, shown + np.array([edge - left, 0.0]), sequence.skeleton)
-        seconds = f"{frame / sequence.fps:.1f} s"
-        axes.text(edge + (right - left) / 2, low - space, seconds, ha="center", va="top", fontsize=8)
+        seen = [one.label for one in sequence.segments if one.start <= frame < one.end]
+        below = "\n".join([f"{frame / sequence.fps:.1f} s", *(textwrap.fill(label, 16) for label in seen)])
+        axes.text(edge + (right - left) / 2, low - space, below, ha="center", va="top", fontsize=8)
         edge += right - left + space
         if frame != chosen[-1]:
             axes.plot([edge, edge], [low, high], color="#DDDDDD", linewidth=0.8, zorder=1)

@@ -1,7 +1,7 @@
 """Sequence: one recording of some people over time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,21 @@ from skelact.errors import UserError
 from skelact.skeletons import Skeleton
 
 Tag = str | int | float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording in which one action is seen.
+
+    Args:
+        start: first frame, counted from 0.
+        end: one behind the last frame.
+        label: name of the action.
+    """
+
+    start: int
+    end: int
+    label: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +49,7 @@ class Sequence:
         unit: unit of the positions; the skeleton's when empty.
         up: axis that points up; the skeleton's when empty.
         provenance: what was done to the positions, step by step, each with its arguments.
+        segments: where actions are seen in a long recording, in any order; they may overlap.
 
     Raises:
         UserError: shapes, numbers of joints or values that cannot be.
@@ -50,6 +66,7 @@ class Sequence:
     unit: str = ""
     up: str = ""
     provenance: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float32)
@@ -60,6 +77,7 @@ class Sequence:
         set_ = object.__setattr__
         set_(self, "positions", positions)
         set_(self, "tags", MappingProxyType(dict(self.tags)))
+        set_(self, "segments", tuple(self.segments))
         set_(self, "unit", self.unit or self.skeleton.unit)
         set_(self, "up", self.up or self.skeleton.up)
         set_(self, "fps", float(self.fps))
@@ -89,6 +107,10 @@ class Sequence:
             raise UserError(f"{who}confidence is {self.confidence.shape}, expected {positions.shape[:3]}")
         if self.track is not None and self.track.shape != positions.shape[:2]:
             raise UserError(f"{who}track is {self.track.shape}, expected {positions.shape[:2]}")
+        for one in self.segments:
+            if not (0 <= one.start < one.end <= frames and one.label):
+                said = f"segment {one.label!r} from frame {one.start} to {one.end}"
+                raise UserError(f"{who}{said}, expected a label and 0 <= start < end <= {frames}")
 
     @property
     def frames(self) -> int:
@@ -109,6 +131,36 @@ class Sequence:
     def valid(self) -> NDArray[np.bool_]:
         """(T, M, V) where a joint was measured."""
         return _read_only(~np.isnan(self.positions[..., 0]), np.bool_)
+
+    def cut(self, start: int, end: int) -> "Sequence":
+        """The frames from ``start`` to before ``end``; segments that reach outside are shortened or go."""
+        if (start, end) == (0, self.frames):
+            return self
+        part = slice(start, end)
+        inside = [(max(one.start, start), min(one.end, end), one.label) for one in self.segments]
+        return replace(
+            self,
+            positions=self.positions[part],
+            confidence=None if self.confidence is None else self.confidence[part],
+            track=None if self.track is None else self.track[part],
+            segments=tuple(Segment(a - start, b - start, label) for a, b, label in inside if a < b),
+        )
+
+    def clips(self) -> Iterator["Sequence"]:
+        """A clip of each segment, named ``0002-L_001``: the recording and the number of the segment, from 1 on.
+
+        The label of the clip is that of the segment; its tags are those of the recording, and ``recording``,
+        ``segment``, ``segment_start`` and ``segment_end``, frames as in ``Segment``.
+        """
+        for number, one in enumerate(self.segments, start=1):
+            place: dict[str, Tag] = {"segment": number, "segment_start": one.start, "segment_end": one.end}
+            yield replace(
+                self.cut(one.start, one.end),
+                name=f"{self.name}_{number:03d}",
+                label=one.label,
+                tags={**self.tags, "recording": self.name, **place},
+                segments=(),
+            )
 
     def __reduce__(self) -> tuple[type["Sequence"], tuple[Any, ...]]:
         """Travel between processes through the constructor: read-only views of tags cannot be pickled."""

@@ -5,6 +5,7 @@ frames and M people has T * M rows, frame by frame, in each frame person by pers
 per sequence, ``store.json`` the rest. ``sha256`` of a shard is that of its numbers, without the ``.npy`` header.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
 from skelact.sequences import layout
-from skelact.sequences.sequence import Sequence
+from skelact.sequences.sequence import Segment, Sequence
 from skelact.sequences.writer import SplitRule, StoreWriter
 from skelact.skeletons import Skeleton
 
@@ -87,9 +88,13 @@ class Store:
 
     @property
     def cleaning(self) -> dict[str, Any]:
-        """Name and settings of the cleaning that all sequences went through, empty where it is not known."""
+        """Name and settings of the cleaning that all sequences went through, empty where it is not known.
+
+        ``preprocessing`` is what others had done to them before, where that is known.
+        """
         settings = self.info["provenance"].get("settings", {})
-        return {key: value for key, value in settings.items() if key.partition(".")[0] == "clean"}
+        known = ("clean", "preprocessing")
+        return {key: value for key, value in settings.items() if key.partition(".")[0] in known}
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
         """Worker processes open the folder anew."""
@@ -125,14 +130,19 @@ class Store:
             unit=self.unit,
             up=self.up,
             provenance=tuple(self.info["steps"][values["steps"]]),
+            segments=self.segments(row),
         )
 
     @cached_property
     def tags(self) -> tuple[str, ...]:
         """Names of the columns that are tags."""
-        return tuple(
-            name for name in self.columns if name not in layout.OWN_COLUMNS and not name.startswith("split_")
-        )
+        return tuple(name for name in self.columns if layout.is_tag(name))
+
+    def segments(self, row: int) -> tuple[Segment, ...]:
+        """The segments of a sequence; none where it is a clip."""
+        if "segments" not in self.columns:
+            return ()
+        return tuple(Segment(*one) for one in json.loads(str(self.columns["segments"][row])))
 
     def parts(self, split: str = "", hold_out: str = "") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on and rows to test on.

@@ -74,9 +74,9 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         progress: called with (sequences done, sequences in all).
 
     Returns:
-        Summary with sequences, frames, skeleton, labels, splits, persons, seconds, fps, unit, up, coordinates,
-        missing (share of joints), fingerprint, dataset, complete, settings of the import, steps
-        of cleaning, and the number of values of each tag.
+        Summary with sequences, frames, skeleton, labels, segments (per label), splits, persons, seconds, fps,
+        unit, up, coordinates, missing (share of joints), fingerprint, dataset, complete, settings of the import,
+        steps of cleaning, and the number of values of each tag.
     """
     looks = []
     names, fps = store.columns["name"].tolist(), store.columns["fps"].tolist()
@@ -89,6 +89,10 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         "frames": sum(look.frames for look in looks),
         "skeleton": store.skeleton.name,
         "labels": _counts(store.columns["label"].tolist(), store.classes),
+        "segments": _counts(
+            [one.label for row in range(len(store)) for one in store.segments(row)],
+            store.classes if "segments" in store.columns else (),
+        ),
         "splits": {name: _counts(store.columns[f"split_{name}"], ("train", "test")) for name in store.splits},
         **_shared(looks),
         "persons": store.persons,
@@ -120,6 +124,7 @@ def summarise_sequence(sequence: Sequence) -> Summary:
         "frames": sequence.frames,
         "skeleton": sequence.skeleton.name,
         "labels": {sequence.label: 1} if sequence.label else {},
+        "segments": _counts(one.label for one in sequence.segments),
         "splits": {},
         **_shared([look]),
         "persons": sequence.persons,

@@ -1,6 +1,7 @@
 """StoreWriter: puts sequences into a store, so that an interruption loses little and breaks nothing."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from skelact.skeletons import Skeleton
 
 SplitRule = Callable[[Mapping[str, Tag]], str | None]  # tags -> "train", "test" or None
 SHARD_BYTES = 1 << 30
+NO_SEGMENTS = "[]"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class StoreWriter:
         steps = self._steps.setdefault(sequence.provenance, len(self._steps))
         about = {"name": sequence.name, "fps": sequence.fps, "label": sequence.label or "", "steps": steps}
         del self._rows[state.count :], self._tags[state.count :]
-        self._rows.append({**about, **place})
+        segments = [[one.start, one.end, one.label] for one in sequence.segments]
+        self._rows.append({**about, **place, "segments": json.dumps(segments, ensure_ascii=False)})
         self._tags.append(dict(sequence.tags))
         self._state = replace(state, count=state.count + 1, rows=state.rows + len(stored), digest=digest)
 
@@ -204,7 +207,7 @@ class StoreWriter:
                     "Import them to two stores."
                 )
         for tag in sequence.tags:
-            if tag in layout.OWN_COLUMNS or tag.startswith("split_"):
+            if not layout.is_tag(tag):
                 raise UserError(f"sequence {sequence.name!r}: a tag cannot be called {tag!r}, a column is")
 
     def _converted(self, sequence: Sequence) -> NDArray[Any]:
@@ -250,10 +253,11 @@ class StoreWriter:
         columns = layout.read_table(self.path / info["index"]["file"])
         self._skeleton = Skeleton.from_dict(info["skeleton"])
         self._fixed = {key: info[key] for key in ("skeleton", "coordinates", "dtype", "unit", "up")}
-        self._rows = _records({name: columns[name] for name in layout.OWN_COLUMNS})
-        self._tags = _records(
-            {n: c for n, c in columns.items() if n not in layout.OWN_COLUMNS and not n.startswith("split_")}
-        )
+        self._rows = [
+            {"segments": NO_SEGMENTS, **row}
+            for row in _records({name: columns[name] for name in columns if name in layout.NOT_TAGS})
+        ]
+        self._tags = _records({name: columns[name] for name in columns if layout.is_tag(name)})
         self._steps = {tuple(steps): number for number, steps in enumerate(info["steps"])}
         *full, last = info["shards"]
         size = last["rows"] * len(self._skeleton) * info["coordinates"] * self.dtype.itemsize
@@ -271,6 +275,8 @@ def _columns(
     columns: dict[str, NDArray[Any]] = {
         key: np.array([row[key] for row in rows], dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
     }
+    if any(row["segments"] != NO_SEGMENTS for row in rows):
+        columns["segments"] = np.array([row["segments"] for row in rows], dtype=object)
     for name, rule in splits.items():
         columns[f"split_{name}"] = np.array([rule(tag) or "" for tag in tags], dtype=object)
     for name in sorted({name for tag in tags for name in tag}):
