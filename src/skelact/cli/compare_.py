@@ -1,0 +1,45 @@
+"""``skelact compare``: results of several runs side by side."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def run(
+    *runs: Path,
+    split: str | None = None,
+    hold_out: str | None = None,
+    protocol: str = "",
+    against: Literal["first", "baseline"] = "first",
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+) -> int:
+    """Put the results of several runs side by side, with a paired test.
+
+    Reads what evaluate wrote. For each protocol: every run's accuracy with its interval, the best baseline, and
+    how far each is from the first run on the same test clips: the difference with its 95 % interval by a paired
+    bootstrap over the clips, and McNemar's test for each seed that both have. Runs that were measured on another
+    split, on other data or on recordings cleaned in another way are refused.
+
+    Args:
+        runs: folders of runs that were evaluated; the first is the reference.
+        split: which evaluation of each run; not needed where there is only one.
+        hold_out: likewise, such as camera=2.
+        protocol: only these, such as linear,knn or semi/10; all when not given.
+        against: what every run is tested against: the first run, or the best baseline of all.
+        as_json: print the comparison as JSON.
+    """
+    from skelact.evaluation.compare import compare
+    from skelact.evaluation.comparison_table import comparison_table
+    from skelact.evaluation.stored import read_results
+
+    measured = [read_results(one, split, hold_out) for one in runs]
+    comparison = compare(measured, [word.strip() for word in protocol.split(",") if word.strip()], against)
+    if as_json:
+        print(json.dumps(comparison))
+        return 0
+    print(comparison_table(comparison))
+    for note in comparison["notes"]:
+        print(f"note: {note}")
+    return 0
