@@ -105,6 +105,10 @@ class LinearSettings:
     epochs: int = 80
     milestones: tuple[int, ...] = (50, 70)
     standardize: bool = False  # features to mean 0 and deviation 1 first (the paper does not)
+    choose: bool = False  # choose lr on a validation part of the training clips, then train on all of them
+    candidates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 2.0, 5.0)  # learning rates to choose from
+    validation: float = 0.2  # share of the training clips in the validation part
+    validate: str = ""  # tag whose values stay together, such as subject; empty: clips, class by class
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,52 @@ class KnnSettings:
     """Nearest neighbours by cosine. Source: SCD-Net, sec. "Retrieval"."""
 
     k: int = 1
+    recall: tuple[int, ...] = (1, 5, 10)  # recall: whether one of the first so many neighbours has the class
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """The whole encoder trained with labels. The paper does not say; these are usual in the field."""
+
+    epochs: int = 80
+    batch: int = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.01  # of the encoder
+    head_lr: float = 0.1  # of the linear layer on top, which starts from nothing
+    momentum: float = 0.9  # of sgd
+    weight_decay: float = 1e-4
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: tuple[int, ...] = (50, 70)  # epochs after which the learning rates are multiplied by 0.1
+    warmup_epochs: int = 0
+    views: Literal["crop", "pretraining"] = "crop"  # crop: a random part of the clip, resized, and nothing else
+    min_crop: float = 0.5  # of crop: shortest part, share of the clip
+
+
+@dataclass(frozen=True)
+class SemiSettings:
+    """Few labels: the probe or the fine-tuning on a share of the training clips."""
+
+    percent: tuple[float, ...] = (1.0, 5.0, 10.0, 20.0, 40.0)  # of each class's training clips, at least one clip
+
+
+@dataclass(frozen=True)
+class FewShotSettings:
+    """A handful of labelled clips per class, frozen features, nearest class mean."""
+
+    shots: tuple[int, ...] = (1, 5)  # training clips per class
+    episodes: int = 100  # draws of these clips, over which accuracy is averaged
+
+
+@dataclass(frozen=True)
+class RobustSettings:
+    """Test clips that are worse than the training clips, or seen from elsewhere."""
+
+    joints: tuple[float, ...] = (0.1, 0.25, 0.5)  # share of the joints of a clip that are missing
+    frames: tuple[float, ...] = (0.1, 0.25, 0.5)  # share of the frames of a clip that are missing
+    noise: tuple[float, ...] = (0.01, 0.03, 0.1)  # metres, standard deviation along each axis
+    rates: tuple[float, ...] = (0.25, 0.5, 2.0)  # frame rate, times that of the recording
+    headings: tuple[float, ...] = (30.0, 90.0, 180.0)  # degrees that people are turned about the vertical
+    seed: int = 0  # of what is missing and of the noise: the same for every encoder
 
 
 @dataclass(frozen=True)
@@ -125,6 +175,10 @@ class Recipe:
     train: TrainSettings = field(default_factory=TrainSettings)
     linear: LinearSettings = field(default_factory=LinearSettings)
     knn: KnnSettings = field(default_factory=KnnSettings)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    semi: SemiSettings = field(default_factory=SemiSettings)
+    few_shot: FewShotSettings = field(default_factory=FewShotSettings)
+    robust: RobustSettings = field(default_factory=RobustSettings)
 
 
 def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Recipe:

@@ -14,6 +14,7 @@ from skelact.cli import run
 from skelact.evaluation.baselines import raw_coordinates
 from skelact.evaluation.knn import knn
 from skelact.evaluation.labelled import Labelled
+from skelact.evaluation.protocols import PROTOCOLS
 from skelact.models import Model
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
@@ -137,7 +138,7 @@ def test_what_cannot_be_measured_is_one_sentence_and_status_2(
             str(store),
             "--protocol",
             "knnn",
-        ): "unknown protocol 'knnn'; did you mean 'knn'? Known: knn, linear",
+        ): f"unknown protocol 'knnn'; did you mean 'knn'? Known: {', '.join(sorted(PROTOCOLS))}",
         (str(out), str(store), "--seed", "one"): (
             "--seeds one: expected whole numbers separated by commas, such as 0,1,2"
         ),

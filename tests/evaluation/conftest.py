@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from skelact import models
+from skelact.batches import Batch
 from skelact.config import DataSettings, LinearSettings, Recipe, TrainSettings, from_dict, to_dict
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
@@ -89,11 +90,16 @@ class FakeModel:
         rows: NDArray[np.int64],
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
+        change: Callable[[Batch], Batch] | None = None,
     ) -> NDArray[np.float32]:
         embedded.append((self.recipe.train.seed, self.trained, batch, rows.tolist()))
         vectors = np.stack([np.random.default_rng([self.recipe.train.seed, row]).normal(size=6) for row in rows])
         if self.trained:
-            vectors += 3 * np.eye(3, 6)[store.labels[rows]]
+            seen = np.ones(len(rows))
+            if change is not None:  # as much of the label as there is of the body
+                before = models.model.load_clips(store, rows, store.persons)
+                seen = (change(before).valid.sum((1, 2, 3)) / before.valid.sum((1, 2, 3))).numpy()
+            vectors += 3 * np.eye(3, 6)[store.labels[rows]] * seen[:, None]
         if progress is not None:
             progress(len(rows), len(rows))
         return vectors.astype(np.float32)

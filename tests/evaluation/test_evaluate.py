@@ -17,8 +17,10 @@ from skelact import __version__
 from skelact.errors import UserError
 from skelact.evaluation import Evaluation, evaluate
 from skelact.evaluation.intervals import wilson
+from skelact.evaluation.protocols import PROTOCOLS
 from skelact.sequences.store import Store
 
+KNOWN = ", ".join(sorted(PROTOCOLS))
 pytestmark = pytest.mark.usefixtures("fake_model")
 
 
@@ -55,6 +57,7 @@ def test_results_say_what_when_where_and_how(evaluation: Evaluation) -> None:
         "dataset": "people",
         "skeleton": "kinect20",
         "fingerprint": store.fingerprint,
+        "cleaning": {},
         "split": "xview",
         "hold_out": "",
         "clips": {"train": 48, "test": 24},
@@ -169,7 +172,7 @@ def test_a_choice_of_seeds_is_part_of_the_command(kit: SimpleNamespace, store_pa
     results = evaluate(run, store_path, ["knn"], seeds=[2, 0], settings=("knn.k=3",)).results
     assert results["seeds"] == [0, 2]
     assert results["protocols"]["knn"]["title"] == "3-NN by cosine"
-    assert results["protocols"]["knn"]["settings"] == {"k": 3}
+    assert results["protocols"]["knn"]["settings"] == {"k": 3, "recall": [1, 5, 10]}
     assert results["command"].endswith("--protocol knn --split xview --seeds 2,0 --set knn.k=3")
 
 
@@ -273,14 +276,19 @@ def test_unknown_names_are_refused_with_the_nearest(
 ) -> None:
     run = kit.write_run(tmp_path / "run")
     refused = [
-        (["linaer"], (), "unknown protocol 'linaer'; did you mean 'linear'? Known: knn, linear"),
-        ([], (), "name at least one protocol. Known: knn, linear"),
+        (["linaer"], (), f"unknown protocol 'linaer'; did you mean 'linear'? Known: {KNOWN}"),
+        ([], (), f"name at least one protocol. Known: {KNOWN}"),
         (
             ["knn"],
             ("data.frames=3",),
-            "--set data.frames=3: after the training only the protocols' settings can change: knn.*, linear.*",
+            "--set data.frames=3: after the training only the protocols' settings can change: "
+            "few_shot.*, knn.*, linear.*, semi.*",
         ),
-        (["knn"], ("knn.kk=3",), "settings: unknown setting 'knn.kk'; did you mean 'knn.k'? Known: knn.k"),
+        (
+            ["knn"],
+            ("knn.kk=3",),
+            "settings: unknown setting 'knn.kk'; did you mean 'knn.k'? Known: knn.k, knn.recall",
+        ),
     ]
     for protocols, settings, message in refused:
         with pytest.raises(UserError) as error:

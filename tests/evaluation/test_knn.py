@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from skelact.config import KnnSettings
 from skelact.errors import UserError
-from skelact.evaluation.knn import knn, majority
+from skelact.evaluation.knn import average_precision, knn, majority, votes_of_nearest
 from skelact.evaluation.labelled import Labelled
 
 
@@ -84,3 +85,57 @@ def test_shuffled_labels_give_chance() -> None:
 def test_more_neighbours_than_clips_are_refused() -> None:
     with pytest.raises(UserError, match=r"^asked for 9 nearest neighbours in a gallery of 3$"):
         knn(random_part(3, 1), random_part(3, 2), KnnSettings(k=9))
+
+
+def test_average_precision_and_recall_equal_scikit_learn_and_counting() -> None:
+    train, test = random_part(70, 1), random_part(40, 2)
+    outcome = knn(train, test, KnnSettings(recall=(1, 5, 10, 100)))
+    unit = [part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True) for part in (train, test)]
+    cosine = unit[1] @ unit[0].T
+    hits = train.labels[None] == test.labels[:, None]
+    precision = [average_precision_score(hits[q], cosine[q]) for q in range(40)]
+    assert outcome.measures["mean_average_precision"] == pytest.approx(np.mean(precision), abs=1e-9)
+    order = np.argsort(-cosine, axis=1)
+    for k in (1, 5, 10, 100):
+        found = np.take_along_axis(hits, order, axis=1)[:, :k].any(axis=1)
+        assert outcome.measures[f"recall_at_{k}"] == found.mean()
+    assert outcome.measures["recall_at_1"] == outcome.accuracy
+    assert outcome.measures["recall_at_100"] == 1
+
+
+def test_scores_of_one_neighbour_are_the_highest_similarity_of_each_class() -> None:
+    train, test = random_part(70, 1, classes=5), random_part(40, 2, classes=5)
+    train = Labelled(train.vectors[train.labels != 3], train.labels[train.labels != 3], 5)
+    outcome = knn(train, test, KnnSettings())
+    assert outcome.scores.argmax(axis=1).tolist() == outcome.predicted.tolist()
+    unit = [part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True) for part in (train, test)]
+    cosine = unit[1] @ unit[0].T
+    for label in (0, 1, 2, 4):
+        best = cosine[:, train.labels == label].max(axis=1)
+        np.testing.assert_allclose(outcome.scores[:, label], best, atol=1e-6)
+    assert (outcome.scores[:, 3] < -1).all()  # nothing is known of it
+
+
+def test_the_answer_has_the_largest_score_where_float32_sees_no_difference() -> None:
+    gallery = Labelled(np.array([[1, 1e-4], [1, 0.9e-4]], np.float32), np.array([0, 1]), 2)
+    outcome = knn(gallery, Labelled(np.array([[1, 0]], np.float32), np.array([1]), 2), KnnSettings())
+    assert outcome.predicted.tolist() == outcome.scores.argmax(axis=1).tolist() == [1]
+
+
+def test_nothing_right_to_find_counts_as_zero() -> None:
+    assert average_precision(np.zeros((2, 5), dtype=bool)).tolist() == [0, 0]
+    assert average_precision(np.array([[True, False, True], [False, False, True]])) == pytest.approx(
+        [5 / 6, 1 / 3]
+    )
+
+
+def test_recall_among_no_neighbours_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^knn.recall must be numbers of neighbours from 1 on, got \[0, 5\]$"):
+        knn(random_part(9, 1), random_part(3, 2), KnnSettings(recall=(0, 5)))
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_votes_alone_are_the_same_answers(k: int) -> None:
+    train, test = random_part(70, 1), random_part(40, 2)
+    ranked, voted = knn(train, test, KnnSettings(k=k)), votes_of_nearest(train, test, k)
+    assert ranked.predicted.tolist() == voted.predicted.tolist()

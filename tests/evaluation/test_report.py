@@ -92,6 +92,7 @@ def test_every_section_is_on_the_page(evaluation: Evaluation) -> None:
     headings = re.findall(r"<h2>(.*?)</h2>", html)
     assert headings == [
         "Accuracy on the test clips",
+        "Retrieval, 1-NN by cosine",
         "Loss in training",
         "Learning curve, linear probe",
         "Map of the test clips",
@@ -205,9 +206,17 @@ def test_the_text_table_has_a_line_a_system(evaluation: Evaluation) -> None:
     lines = text_table(evaluation.results).splitlines()
     assert lines[0] == "people, xview: 24 test clips, accuracy in %, mean ± deviation of 2 seeds [95 % interval]"
     assert re.split(r"\s{2,}", lines[1]) == ["", "linear probe", "1-NN by cosine"]
-    assert len(lines) == 5
+    assert len(lines) == 11
+    assert [line.split("  ")[0] for line in lines[5:]] == [
+        "",
+        "1-NN by cosine",
+        "mean average precision",
+        "recall at 1",
+        "recall at 5",
+        "recall at 10",
+    ]
     for line, (system, name) in zip(
-        lines[2:],
+        lines[2:5],
         {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}.items(),
         strict=True,
     ):

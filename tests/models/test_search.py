@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.models.search import nearest
+from skelact.models.search import nearest, rankings
 
 
 def literal(gallery: NDArray, queries: NDArray, k: int) -> tuple[list[list[int]], list[list[float]]]:
@@ -127,3 +127,31 @@ def test_what_cannot_be_searched_is_refused(gallery: NDArray, queries: NDArray, 
     with pytest.raises(UserError) as error:
         nearest(gallery, queries, k)
     assert str(error.value) == message
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 40))
+def test_a_ranking_is_nearest_of_the_whole_gallery_whatever_the_blocks(
+    seed: int, block: int, entries: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    gallery = rng.integers(-1, 2, size=(9, 3)).astype(np.float32)
+    queries = rng.integers(-1, 2, size=(7, 3)).astype(np.float32)
+    indices, similarities = nearest(gallery, queries, 9)
+    done = 0
+    for some, order, similarity in rankings(gallery, queries, gallery_block=block, entries=entries):
+        assert some.start == done
+        assert (some.stop - some.start) * 9 <= max(entries, 9)
+        assert order.tolist() == indices[some].tolist()
+        assert similarity.tolist() == similarities[some].tolist()
+        done = some.stop
+    assert done == 7
+
+
+def test_what_cannot_be_ranked_is_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"^gallery \(3, 2\) and queries \(2, 3\) must be tables of the same width$"
+    ):
+        list(rankings(np.ones((3, 2)), np.ones((2, 3))))
+    with pytest.raises(UserError, match="^a gallery vector holds values that are not finite$"):
+        list(rankings(np.full((3, 2), np.nan), np.ones((2, 2))))

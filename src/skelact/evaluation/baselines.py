@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.batches import collate
+from skelact.batches import Batch, collate
 from skelact.batches.sampling import centre_crop_resize
 from skelact.sequences.store import Store
 
@@ -18,6 +18,7 @@ def raw_coordinates(
     frames: int,
     persons: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    change: Callable[[Batch], Batch] | None = None,
 ) -> NDArray[np.float32]:
     """Each clip's coordinates as one vector: no learning at all.
 
@@ -29,6 +30,7 @@ def raw_coordinates(
         frames: T, frames of the resized clip.
         persons: M; that of the fullest sequence of the store when 0.
         progress: called with (clips done, clips).
+        change: what is done to the whole clips first; nothing when None.
 
     Returns:
         (N, T M V C) float32.
@@ -39,7 +41,7 @@ def raw_coordinates(
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         batch = collate([store.positions(row) for row in block], store.skeleton, persons=persons)
-        clips = centre_crop_resize(batch, frames).positions
+        clips = centre_crop_resize(change(batch) if change else batch, frames).positions
         vectors[start : start + len(block)] = clips.reshape(len(block), width).numpy()
         if progress is not None:
             progress(start + len(block), len(rows))

@@ -10,11 +10,11 @@ from typing import Any
 from skelact.config import Recipe, override
 from skelact.errors import UserError, unknown
 from skelact.evaluation.copies import copied_from
-from skelact.evaluation.measure import Progress, Vectors, measure
+from skelact.evaluation.measure import Progress, Vectors, entries_of, measure
 from skelact.evaluation.notes import notes_on
 from skelact.evaluation.parts import Parts, labelled_parts
 from skelact.evaluation.protocols import PROTOCOLS
-from skelact.evaluation.results import Outcomes, build, write, write_predictions
+from skelact.evaluation.results import Outcomes, Truth, build, write, write_predictions
 from skelact.evaluation.runs import load_models
 from skelact.sequences.store import Store
 
@@ -28,7 +28,7 @@ class Evaluation:
         store: what was measured on.
         parts: its training and test part.
         recipe: settings of the run, those of the protocols as they were used.
-        outcomes: predictions by protocol, system (``model``, ``untrained``, ``raw``) and seed.
+        outcomes: predictions by entry, system (``model``, ``untrained``, ``raw``) and seed.
         vectors: features of the first seed by system, for pictures.
         results: what ``results.json`` says.
         folder: where it lies.
@@ -83,6 +83,7 @@ def evaluate(
     parts = labelled_parts(opened, *_which_part(recipe, split, hold_out))
     outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
     originals = copied_from(opened, parts)
+    truth = Truth.of(opened, parts, originals >= 0)
     results = build(
         run=Path(run),
         command=_command(run, store, chosen, parts, recipe, seeds, settings),
@@ -90,14 +91,15 @@ def evaluate(
         parts=parts,
         recipe=recipe,
         model=models[0].info,
+        entries=entries_of(chosen, recipe, opened),
         outcomes=outcomes,
-        copies=originals >= 0,
+        truth=truth,
         notes=notes_on(models[0], opened, parts, originals),
     )
     results["seconds"] = round(time.perf_counter() - started, 2)
     folder = Path(run) / "evaluation" / parts.folder
     write(folder, results)
-    write_predictions(folder, opened, parts, outcomes)
+    write_predictions(folder, truth, outcomes)
     return Evaluation(Path(run), opened, parts, recipe, outcomes, vectors, results, folder)
 
 
@@ -111,7 +113,7 @@ def _known(protocols: Sequence[str]) -> list[str]:
 
 
 def _with_settings(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
-    groups = sorted({protocol.settings for protocol in PROTOCOLS.values()})
+    groups = sorted({group for protocol in PROTOCOLS.values() for group in protocol.groups})
     for word in words:
         if word.split(".")[0] not in groups:
             raise UserError(

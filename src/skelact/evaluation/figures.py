@@ -29,14 +29,17 @@ def svg(width: float, height: float, body: str, label: str, least: int = 0) -> s
     )
 
 
-def line_chart(lines: Mapping[str, Points], across: str, up: str, percent: bool = False) -> str:
-    """Curves over epochs, each named at the right of its end.
+def line_chart(
+    lines: Mapping[str, Points], across: str, up: str, percent: bool = False, dots: bool = False
+) -> str:
+    """Curves over epochs or the like, each named at the right of its end.
 
     Args:
         lines: points (x, y) by name; points that are not finite are left out.
         across: what x is.
         up: what y is.
         percent: y are shares, shown as 0 to 100 %.
+        dots: a dot at each point, where points are few and the line between them is not measured.
     """
     kept = {name: _thinned([p for p in points if np.isfinite(p[1])]) for name, points in lines.items()}
     kept = {name: points for name, points in kept.items() if points}
@@ -46,10 +49,12 @@ def line_chart(lines: Mapping[str, Points], across: str, up: str, percent: bool 
     parts = [paper.grid(across, percent)]
     ends = _apart([paper.place(*points[-1])[1] for points in kept.values()], 15, paper.top, paper.floor)
     for number, ((name, points), end) in enumerate(zip(kept.items(), ends, strict=True)):
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in (paper.place(*point) for point in points))
+        places = [paper.place(*point) for point in points]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         series = f"series-{number % 6}"
+        marks = [f'<circle class="dot {series}" cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>' for x, y in places if dots]
         parts.append(
-            f'<path class="line {series}" d="M{path}"/>'
+            f'<path class="line {series}" d="M{path}"/>{"".join(marks)}'
             f'<text class="name {series}" x="{paper.wall + 8}" y="{end + 4:.1f}">{escape(name)}</text>'
         )
     picture = svg(paper.width, paper.height, "".join(parts), f"{up} over {across}", least=520)

@@ -1,31 +1,90 @@
 """Nearest neighbours: which classes the most similar training vectors have."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.config import KnnSettings
+from skelact.config import KnnSettings, Recipe
+from skelact.errors import UserError
 from skelact.evaluation.labelled import Labelled, Outcome, accuracy
-from skelact.models.search import nearest
+from skelact.evaluation.protocol import Entry, Protocol, System, Tell
+from skelact.models.search import nearest, rankings
+from skelact.sequences.store import Store
+
+BELOW_ALL = -2.0  # score of a class without a training vector: lower than any cosine
 
 
-def knn(train: Labelled, test: Labelled, settings: KnnSettings) -> Outcome:
+def knn(
+    train: Labelled,
+    test: Labelled,
+    settings: KnnSettings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
     """Give every test vector the class that most of its ``settings.k`` nearest training vectors have.
 
     Convention: nearest by cosine, of equally similar ones the earlier training vector. Where several classes have
     the most votes, the one among them with the nearest neighbour wins.
 
     Returns:
-        Predictions; scores are the shares of the votes.
+        Predictions. Scores are, for k = 1, the highest similarity to a training vector of each class (their
+        largest is the answer), otherwise the shares of the votes. ``measures`` say how well the whole training
+        part is ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
 
     Raises:
-        UserError: fewer training vectors than ``settings.k``.
+        UserError: fewer training vectors than ``settings.k``, or settings below 1.
 
     Source: SCD-Net, sec. "Retrieval" (k = 1).
     """
-    indices, _ = nearest(train.vectors, test.vectors, settings.k)
+    _check(train, settings)
+    votes = np.empty((len(test), settings.k), dtype=np.int64)
+    best = np.full((len(test), train.classes), BELOW_ALL)
+    precision = np.empty(len(test))
+    found = np.empty((len(test), len(settings.recall)), dtype=bool)
+    for some, order, similarity in rankings(train.vectors, test.vectors):
+        labels = train.labels[order]
+        votes[some] = labels[:, : settings.k]
+        for label in np.unique(train.labels):
+            first = (labels == label).argmax(axis=1)
+            best[some, label] = similarity[np.arange(len(labels)), first]
+        hits = labels == test.labels[some, None]
+        precision[some] = average_precision(hits)
+        found[some] = np.stack([hits[:, :k].any(axis=1) for k in settings.recall], axis=1)
+        if progress is not None:
+            progress(some.stop, len(test))
+    predicted = majority(votes)
+    measures = {"mean_average_precision": float(precision.mean())}
+    measures |= {f"recall_at_{k}": float(found[:, i].mean()) for i, k in enumerate(settings.recall)}
+    scores = _similarities(best, predicted) if settings.k == 1 else _shares(votes, train.classes)
+    return Outcome(predicted, accuracy(predicted, test.labels), scores, measures=measures)
+
+
+def votes_of_nearest(train: Labelled, test: Labelled, k: int) -> Outcome:
+    """As ``knn``, without ranking the whole training part: no measures, and scores are the shares of the votes."""
+    indices, _ = nearest(train.vectors, test.vectors, k)
     votes = train.labels[indices]
     predicted = majority(votes)
     return Outcome(predicted, accuracy(predicted, test.labels), _shares(votes, train.classes))
+
+
+def average_precision(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Average precision of each ranking: the mean, over what is right, of the share that is right up to there.
+
+    Args:
+        hits: (Q, N) whether each place of a ranking, best first, is right.
+
+    Returns:
+        (Q,); 0 where nothing is right.
+
+    Example:
+        >>> average_precision(np.array([[True, False, True], [False, False, True]]))
+        array([0.83333333, 0.33333333])
+    """
+    right = hits.sum(axis=1)
+    share = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    precision: NDArray[np.float64] = (share * hits).sum(axis=1) / np.maximum(right, 1)
+    return precision
 
 
 def majority(votes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -42,8 +101,35 @@ def majority(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     return winner
 
 
+def _check(train: Labelled, settings: KnnSettings) -> None:
+    if not 1 <= settings.k <= len(train):
+        raise UserError(f"asked for {settings.k} nearest neighbours in a gallery of {len(train)}")
+    if any(k < 1 for k in settings.recall):
+        raise UserError(f"knn.recall must be numbers of neighbours from 1 on, got {list(settings.recall)}")
+
+
+def _similarities(best: NDArray[np.float64], predicted: NDArray[np.int64]) -> NDArray[np.float32]:
+    """In float32; where rounding made two classes equal, the answer is put a step above."""
+    scores = best.astype(np.float32)
+    wrong = np.flatnonzero(scores.argmax(axis=1) != predicted)
+    scores[wrong, predicted[wrong]] = np.nextafter(scores[wrong].max(axis=1), np.float32(np.inf))
+    return scores
+
+
 def _shares(votes: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     rows = np.repeat(np.arange(len(votes)), votes.shape[1])
     counts = np.zeros((len(votes), classes), dtype=np.float32)
     np.add.at(counts, (rows, votes.reshape(-1)), 1.0)
     return counts / np.float32(votes.shape[1])
+
+
+def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
+    return {"knn": Entry(f"{recipe.knn.k}-NN by cosine")}
+
+
+def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
+    title = _entries(system.recipe, system.store)["knn"].title
+    return {"knn": knn(system.train, system.test, system.recipe.knn, partial(tell, title))}
+
+
+KNN = Protocol("k-NN", ("knn",), _entries, _run, draws=False, fuses="sum")

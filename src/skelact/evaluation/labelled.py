@@ -1,6 +1,7 @@
 """What every protocol takes and gives: vectors with labels in, predictions out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,22 +41,33 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, places: NDArray[np.int64]) -> "Labelled":
+        """Some of them, in this order."""
+        return Labelled(self.vectors[places], self.labels[places], self.classes)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a protocol says of the test part.
 
     Args:
-        predicted: (N,) int64, the class given to each test vector; after the last epoch where there are epochs.
-        accuracy: share of them that is right: the headline.
-        scores: (N, classes) float32, higher is likelier.
+        predicted: (N,) int64, the class given to each test vector; after the last epoch where there are epochs, of
+            the first episode where there are several.
+        accuracy: share of them that is right, the mean over the episodes where there are several: the headline.
+        scores: (N, classes) float32, higher is likelier; of the same epoch and episode.
         curve: test accuracy after each epoch; empty for a protocol without epochs.
+        measures: other numbers by name, such as the mean average precision.
+        chosen: what was chosen without the test part, by name, such as the learning rate.
+        episodes: (E, N) int64, predictions of each episode; None where there is only one.
     """
 
     predicted: NDArray[np.int64]
     accuracy: float
     scores: NDArray[np.float32]
     curve: tuple[float, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    episodes: NDArray[np.int64] | None = None
 
     @property
     def best_on_test(self) -> float | None:

@@ -1,6 +1,7 @@
 """Features once for each system and seed, then every protocol on them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,8 @@ from skelact.config import Recipe
 from skelact.evaluation.baselines import raw_coordinates
 from skelact.evaluation.labelled import Labelled, Outcome
 from skelact.evaluation.parts import Parts
-from skelact.evaluation.protocols import PROTOCOLS
-from skelact.evaluation.results import SYSTEMS
+from skelact.evaluation.protocol import SYSTEMS, Change, Embed, Entry, System
+from skelact.evaluation.protocols import PROTOCOLS, protocol_of
 from skelact.models.device import best_device
 from skelact.sequences.store import Store
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
     from skelact.models import Model
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
-Embed = Callable[[NDArray[np.int64], Callable[[int, int], None]], NDArray[np.float32]]
 Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]  # of the training and of the test part
+Outcomes = dict[str, dict[str, dict[int, Outcome]]]  # entry, system, seed
+
+
+def entries_of(protocols: Sequence[str], recipe: Recipe, store: Store) -> dict[str, Entry]:
+    """What is measured, by key, in the order of the protocols."""
+    return {key: entry for name in protocols for key, entry in PROTOCOLS[name].entries(recipe, store).items()}
 
 
 def measure(
@@ -30,49 +36,50 @@ def measure(
     recipe: Recipe,
     protocols: Sequence[str],
     progress: Progress,
-) -> tuple[dict[str, dict[str, dict[int, Outcome]]], dict[str, Vectors]]:
+) -> tuple[Outcomes, dict[str, Vectors]]:
     """Features once for each system and seed, then every protocol on them.
 
     Returns:
-        Outcomes by protocol, system and seed, and the features of the first seed by system.
+        Outcomes by entry, system and seed, and the features of the first seed by system.
     """
-    outcomes: dict[str, dict[str, dict[int, Outcome]]] = {
-        name: {system: {} for system in SYSTEMS} for name in protocols
-    }
+    entries = entries_of(protocols, recipe, store)
+    outcomes: Outcomes = {key: {system: {} for system in protocol_of(key).systems} for key in entries}
     kept: dict[str, Vectors] = {}
     for model in models:
-        seed = model.recipe.train.seed
-        for system, encoder in (("model", model), ("untrained", _untrained(model, store))):
-            title = f"{SYSTEMS[system]}, seed {seed}"
-            train, test = _features(store, parts, _embedding(encoder, store), title, progress)
-            kept.setdefault(system, (train.vectors, test.vectors))
-            for name in protocols:
-                outcomes[name][system][seed] = _run(name, train, test, recipe, seed, title, progress)
-    _measure_raw(models, store, parts, recipe, outcomes, progress)
+        for name, encoder in (("model", model), ("untrained", _untrained(model, store))):
+            seed = model.recipe.train.seed
+            progress_of = _told(f"{SYSTEMS[name]}, seed {seed}", progress)
+            system = _system(name, seed, encoder, _embedding(encoder, store), store, parts, recipe, progress_of)
+            kept.setdefault(name, (system.train.vectors, system.test.vectors))
+            for protocol in protocols:
+                _run(protocol, system, outcomes, progress_of)
+    if any("raw" in PROTOCOLS[name].systems for name in protocols):
+        _measure_raw([model.recipe.train.seed for model in models], store, parts, recipe, outcomes, progress)
     return outcomes, kept
 
 
 def _measure_raw(
-    models: Sequence["Model"],
-    store: Store,
-    parts: Parts,
-    recipe: Recipe,
-    outcomes: dict[str, dict[str, dict[int, Outcome]]],
-    progress: Progress,
+    seeds: Sequence[int], store: Store, parts: Parts, recipe: Recipe, outcomes: Outcomes, progress: Progress
 ) -> None:
     """Raw coordinates know no seed: a protocol that draws nothing runs once and counts for all seeds."""
-    title = SYSTEMS["raw"]
 
-    def coordinates(rows: NDArray[np.int64], told: Callable[[int, int], None]) -> NDArray[np.float32]:
-        return raw_coordinates(store, rows, recipe.data.frames, recipe.data.persons, told)
+    def coordinates(
+        rows: NDArray[np.int64], change: Change | None, told: Callable[[int, int], None]
+    ) -> NDArray[np.float32]:
+        return raw_coordinates(store, rows, recipe.data.frames, recipe.data.persons, told, change)
 
-    train, test = _features(store, parts, coordinates, title, progress)
-    for name, systems in outcomes.items():
-        for seed in (model.recipe.train.seed for model in models):
-            if systems["raw"] and not PROTOCOLS[name].draws:
-                systems["raw"][seed] = next(iter(systems["raw"].values()))
-            else:
-                systems["raw"][seed] = _run(name, train, test, recipe, seed, title, progress)
+    progress_of = _told(SYSTEMS["raw"], progress)
+    first = _system("raw", seeds[0], None, coordinates, store, parts, recipe, progress_of)
+    for name in dict.fromkeys(key.partition("/")[0] for key in outcomes):
+        if "raw" not in PROTOCOLS[name].systems:
+            continue
+        _run(name, first, outcomes, progress_of)
+        for seed in seeds[1:]:
+            if PROTOCOLS[name].draws:
+                _run(name, replace(first, seed=seed), outcomes, progress_of)
+                continue
+            for key in entries_of([name], recipe, store):
+                outcomes[key]["raw"][seed] = outcomes[key]["raw"][seeds[0]]
 
 
 def _untrained(model: "Model", store: Store) -> "Model":
@@ -83,27 +90,35 @@ def _untrained(model: "Model", store: Store) -> "Model":
 
 def _embedding(model: "Model", store: Store) -> Embed:
     model.encoder.to(best_device())
-    return lambda rows, told: model.embed(store, rows, progress=told)
+    return lambda rows, change, told: model.embed(store, rows, progress=told, change=change)
 
 
-def _features(
-    store: Store, parts: Parts, embed: Embed, title: str, progress: Progress
-) -> tuple[Labelled, Labelled]:
-    """Both parts' vectors with their labels."""
+def _system(
+    name: str,
+    seed: int,
+    model: "Model | None",
+    embed: Embed,
+    store: Store,
+    parts: Parts,
+    recipe: Recipe,
+    progress: Progress,
+) -> System:
+    """Both parts' vectors with their labels, and what made them."""
     rows = np.concatenate([parts.train, parts.test])
-    vectors = embed(rows, lambda done, total: progress(f"{title}: features", done, total))
+    vectors = embed(rows, None, lambda done, total: progress("features", done, total))
     labels, count = store.labels[rows], len(parts.train)
-    return (
-        Labelled(vectors[:count], labels[:count], len(store.classes)),
-        Labelled(vectors[count:], labels[count:], len(store.classes)),
-    )
+    train = Labelled(vectors[:count], labels[:count], len(store.classes))
+    test = Labelled(vectors[count:], labels[count:], len(store.classes))
+    return System(name, seed, recipe, store, parts, train, test, model, embed)
 
 
-def _run(
-    name: str, train: Labelled, test: Labelled, recipe: Recipe, seed: int, title: str, progress: Progress
-) -> Outcome:
-    stage = f"{title}: {PROTOCOLS[name].title_for(recipe)}"
-    progress(stage, 0, 1)
-    outcome = PROTOCOLS[name].run(train, test, recipe, seed, lambda done, total: progress(stage, done, total))
-    progress(stage, 1, 1)
-    return outcome
+def _told(title: str, progress: Progress) -> Progress:
+    return lambda stage, done, total: progress(f"{title}: {stage}", done, total)
+
+
+def _run(name: str, system: System, outcomes: Outcomes, progress: Progress) -> None:
+    entries = PROTOCOLS[name].entries(system.recipe, system.store)
+    progress(next(iter(entries.values())).title, 0, 1)
+    for key, outcome in PROTOCOLS[name].run(system, progress).items():
+        outcomes[key][system.name][system.seed] = outcome
+    progress(list(entries.values())[-1].title, 1, 1)

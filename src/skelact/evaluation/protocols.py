@@ -1,46 +1,20 @@
-"""The table of protocols: vectors and labels in, predictions out."""
+"""The table of protocols."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from skelact.evaluation.few_shot import FEW_SHOT
+from skelact.evaluation.knn import KNN
+from skelact.evaluation.linear import LINEAR
+from skelact.evaluation.protocol import Protocol
+from skelact.evaluation.semi import SEMI
 
-from skelact.config import Recipe
-from skelact.evaluation.knn import knn
-from skelact.evaluation.labelled import Labelled, Outcome
-from skelact.evaluation.linear import linear_probe
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """One way to measure features.
-
-    Args:
-        title: what a table says; ``{k}`` and the like are settings.
-        settings: the group of the recipe that it takes its settings from.
-        draws: whether its result depends on the seed.
-        run: (train, test, recipe, seed, progress) to predictions.
-    """
-
-    title: str
-    settings: str
-    draws: bool
-    run: Callable[[Labelled, Labelled, Recipe, int, Progress | None], Outcome]
-
-    def title_for(self, recipe: Recipe) -> str:
-        """The title with the settings filled in."""
-        return self.title.format_map(vars(getattr(recipe, self.settings)))
-
-
-def _linear(train: Labelled, test: Labelled, recipe: Recipe, seed: int, progress: Progress | None) -> Outcome:
-    return linear_probe(train, test, recipe.linear, seed, progress)
-
-
-def _knn(train: Labelled, test: Labelled, recipe: Recipe, _seed: int, _progress: Progress | None) -> Outcome:
-    return knn(train, test, recipe.knn)
-
-
-PROTOCOLS = {
-    "linear": Protocol("linear probe", "linear", True, _linear),
-    "knn": Protocol("{k}-NN by cosine", "knn", False, _knn),
+# In the order in which they are shown; the keys of their entries start with their name.
+PROTOCOLS: dict[str, Protocol] = {
+    "linear": LINEAR,
+    "knn": KNN,
+    "semi": SEMI,
+    "few-shot": FEW_SHOT,
 }
+
+
+def protocol_of(entry: str) -> Protocol:
+    """The protocol that an entry, such as ``semi/10``, is one of."""
+    return PROTOCOLS[entry.partition("/")[0]]

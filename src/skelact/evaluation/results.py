@@ -3,7 +3,8 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,39 @@ from numpy.typing import NDArray
 from skelact import __version__
 from skelact.config import Recipe, to_dict
 from skelact.evaluation.intervals import mcnemar, mean_and_deviation, wilson
-from skelact.evaluation.labelled import Outcome, accuracy, confusion
+from skelact.evaluation.labelled import Outcome, confusion
 from skelact.evaluation.machine import machine
 from skelact.evaluation.parts import Parts
-from skelact.evaluation.protocols import PROTOCOLS
+from skelact.evaluation.protocol import Entry
+from skelact.evaluation.protocols import protocol_of
 from skelact.sequences.store import Store
 
 FORMAT = 1
-SYSTEMS = {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}
 
-Outcomes = Mapping[str, Mapping[str, Mapping[int, Outcome]]]  # protocol, system, seed
+Outcomes = Mapping[str, Mapping[str, Mapping[int, Outcome]]]  # entry, system, seed
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the test clips show.
+
+    Args:
+        names: (Q) of the clips.
+        labels: (Q,) index into ``classes``.
+        classes: names.
+        copies: (Q,) whether a clip is a copy of a training clip.
+    """
+
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    copies: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, store: Store, parts: Parts, copies: NDArray[np.bool_]) -> "Truth":
+        """That of the test part of a store."""
+        names = tuple(str(name) for name in store.columns["name"][parts.test].tolist())
+        return cls(names, store.labels[parts.test], store.classes, copies)
 
 
 def build(
@@ -34,8 +58,9 @@ def build(
     parts: Parts,
     recipe: Recipe,
     model: Mapping[str, Any],
+    entries: Mapping[str, Entry],
     outcomes: Outcomes,
-    copies: NDArray[np.bool_],
+    truth: Truth,
     notes: list[str],
 ) -> dict[str, Any]:
     """Plain values for ``results.json``.
@@ -51,11 +76,11 @@ def build(
         parts: its training and test part.
         recipe: settings, those of the protocols as they were used.
         model: what the model says of itself.
-        outcomes: predictions.
-        copies: (Q,) whether a test clip is a copy of a training clip.
+        entries: what was measured, by key.
+        outcomes: predictions, by the same keys.
+        truth: what the test clips show.
         notes: what a reader must know.
     """
-    labels, classes = store.labels[parts.test], store.classes
     return {
         "format": FORMAT,
         "version": __version__,
@@ -70,20 +95,26 @@ def build(
             "dataset": store.dataset,
             "skeleton": store.skeleton.name,
             "fingerprint": store.fingerprint,
+            "cleaning": store.cleaning,
             "split": parts.split,
             "hold_out": parts.hold_out,
             "clips": {"train": len(parts.train), "test": len(parts.test)},
-            "copies": int(copies.sum()),
-            "classes": list(classes),
-            "most_frequent_class": _most_frequent(store.labels[parts.train], labels, len(classes)),
+            "copies": int(truth.copies.sum()),
+            "classes": list(store.classes),
+            "most_frequent_class": _most_frequent(store.labels[parts.train], truth.labels, len(store.classes)),
         },
-        "protocols": {
-            name: _protocol(name, recipe, systems, labels, copies, classes) for name, systems in outcomes.items()
-        },
+        "protocols": build_entries(entries, outcomes, recipe, truth),
         "notes": notes,
         "settings": to_dict(recipe),
         "machine": machine(),
     }
+
+
+def build_entries(
+    entries: Mapping[str, Entry], outcomes: Outcomes, recipe: Recipe, truth: Truth
+) -> dict[str, Any]:
+    """The numbers of each entry, as ``build`` says."""
+    return {key: _entry(key, entry, outcomes[key], recipe, truth) for key, entry in entries.items()}
 
 
 def write(folder: Path, results: dict[str, Any]) -> Path:
@@ -96,40 +127,47 @@ def write(folder: Path, results: dict[str, Any]) -> Path:
     return path
 
 
-def write_predictions(folder: Path, store: Store, parts: Parts, outcomes: Outcomes) -> Path:
-    """Write ``predictions.csv``: for each test clip its label and what every system took it for."""
-    columns = {
-        f"{protocol}/{system}/seed-{seed}": outcome.predicted
-        for protocol, systems in outcomes.items()
-        for system, seeds in systems.items()
-        for seed, outcome in seeds.items()
-    }
+def write_predictions(folder: Path, truth: Truth, outcomes: Outcomes) -> Path:
+    """Write ``predictions.csv``: for each test clip its label and what every system took it for.
+
+    Entries of several episodes have several answers for each clip and are left out.
+    """
+    columns = {name: outcome.predicted for name, outcome in _flat(outcomes) if outcome.episodes is None}
     path = folder / "predictions.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["name", "label", *columns])
-        for place, row in enumerate(parts.test):
-            said = [store.classes[predicted[place]] for predicted in columns.values()]
-            table.writerow([store.columns["name"][row], store.columns["label"][row], *said])
+        for place, name in enumerate(truth.names):
+            said = [truth.classes[predicted[place]] for predicted in columns.values()]
+            table.writerow([name, truth.classes[truth.labels[place]], *said])
     return path
 
 
-def _protocol(
-    name: str,
-    recipe: Recipe,
-    systems: Mapping[str, Mapping[int, Outcome]],
-    labels: NDArray[np.int64],
-    copies: NDArray[np.bool_],
-    classes: tuple[str, ...],
+def _flat(outcomes: Outcomes) -> Iterator[tuple[str, Outcome]]:
+    """``linear/model/seed-0`` and its outcome, one by one."""
+    for entry, systems in outcomes.items():
+        for system, seeds in systems.items():
+            for seed, outcome in seeds.items():
+                yield f"{entry}/{system}/seed-{seed}", outcome
+
+
+def _entry(
+    key: str, entry: Entry, systems: Mapping[str, Mapping[int, Outcome]], recipe: Recipe, truth: Truth
 ) -> dict[str, Any]:
-    table = sum(confusion(outcome.predicted, labels, len(classes)) for outcome in systems["model"].values())
-    table = np.asarray(table)
+    protocol = protocol_of(key)
+    labels, classes = truth.labels, truth.classes
+    table = np.asarray(sum(_confusion(outcome, labels, len(classes)) for outcome in systems["model"].values()))
     clips = np.bincount(labels, minlength=len(classes))
     right = np.diagonal(table) / np.maximum(table.sum(axis=1), 1)
     return {
-        "title": PROTOCOLS[name].title_for(recipe),
-        "settings": to_dict(getattr(recipe, PROTOCOLS[name].settings)),
-        "systems": {system: _system(seeds, labels, copies) for system, seeds in systems.items()},
+        "title": entry.title,
+        "protocol": key.partition("/")[0],
+        "settings": to_dict(protocol.settings(recipe)),
+        "points": [asdict(point) for point in entry.points],  # curves that it is part of
+        "systems": {
+            system: {"name": protocol.systems[system]} | _system(seeds, labels, truth.copies)
+            for system, seeds in systems.items()
+        },
         "versus": {
             system: _versus(systems["model"], systems[system], labels) for system in systems if system != "model"
         },
@@ -137,19 +175,21 @@ def _protocol(
             one: {"clips": int(clips[c]), "accuracy": float(right[c]) if clips[c] else None}
             for c, one in enumerate(classes)
         },
-        "confusion": table.tolist(),  # summed over the seeds; row: the label, column: what it was taken for
+        # Row: the label, column: what it was taken for; summed over the seeds, and over episodes.
+        "confusion": table.tolist(),
     }
 
 
+def _confusion(outcome: Outcome, labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    said = outcome.predicted if outcome.episodes is None else outcome.episodes
+    return confusion(said.reshape(-1), np.resize(labels, said.size), classes)
+
+
 def _system(seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDArray[np.bool_]) -> dict[str, Any]:
-    mean, deviation = mean_and_deviation([outcome.accuracy for outcome in seeds.values()])
     best = {seed: outcome.best_on_test for seed, outcome in seeds.items()}
     found = [value for value in best.values() if value is not None]
-    return {
-        "value": mean,
-        "std": deviation,
-        "interval": list(wilson(mean, len(labels))),
-        "seeds": {str(seed): outcome.accuracy for seed, outcome in seeds.items()},
+    measures = next(iter(seeds.values())).measures
+    return _over_seeds({seed: outcome.accuracy for seed, outcome in seeds.items()}, len(labels)) | {
         "best_on_test": {
             "mean": mean_and_deviation(found)[0],
             "seeds": {str(seed): value for seed, value in best.items()},
@@ -158,7 +198,20 @@ def _system(seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDA
         else None,
         "without_copies": _without_copies(seeds, labels, copies),
         "curves": {str(seed): list(outcome.curve) for seed, outcome in seeds.items() if outcome.curve},
+        "measures": {
+            name: _over_seeds({seed: outcome.measures[name] for seed, outcome in seeds.items()})
+            for name in measures
+        },
+        "chosen": {str(seed): dict(outcome.chosen) for seed, outcome in seeds.items() if outcome.chosen},
     }
+
+
+def _over_seeds(values: Mapping[int, float], clips: int = 0) -> dict[str, Any]:
+    """Mean, deviation and each seed's value; of an accuracy on ``clips`` clips the interval, too."""
+    mean, deviation = mean_and_deviation(list(values.values()))
+    interval = {"interval": list(wilson(mean, clips))} if clips else {}
+    seeds = {str(seed): value for seed, value in values.items()}
+    return {"value": mean, "std": deviation, **interval, "seeds": seeds}
 
 
 def _without_copies(
@@ -168,23 +221,27 @@ def _without_copies(
     own = ~copies
     if own.all() or not own.any():
         return None
-    values = {seed: accuracy(outcome.predicted[own], labels[own]) for seed, outcome in seeds.items()}
-    mean, deviation = mean_and_deviation(list(values.values()))
-    return {
-        "value": mean,
-        "std": deviation,
-        "interval": list(wilson(mean, int(own.sum()))),
-        "seeds": {str(seed): value for seed, value in values.items()},
-    }
+    return _over_seeds(
+        {seed: float(_right(o, labels)[..., own].mean()) for seed, o in seeds.items()}, int(own.sum())
+    )
+
+
+def _right(outcome: Outcome, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,) or (E, N) which predictions are right."""
+    said = outcome.predicted if outcome.episodes is None else outcome.episodes
+    right: NDArray[np.bool_] = said == labels
+    return right
 
 
 def _versus(
     ours: Mapping[int, Outcome], theirs: Mapping[int, Outcome], labels: NDArray[np.int64]
 ) -> dict[str, Any]:
     gain = mean_and_deviation([ours[seed].accuracy - theirs[seed].accuracy for seed in ours])[0]
+    # Over episodes each clip is asked many times, with training clips in common: no paired test holds there.
     paired = {
         seed: mcnemar(outcome.predicted == labels, theirs[seed].predicted == labels)
         for seed, outcome in ours.items()
+        if outcome.episodes is None
     }
     return {
         "gain": gain,

@@ -104,6 +104,7 @@ class Model:
         rows: NDArray[np.int64],
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
+        change: Callable[[Batch], Batch] | None = None,
     ) -> NDArray[np.float32]:
         """Features of some sequences of a store: the centre 95 % of each, resized, nothing random.
 
@@ -112,6 +113,7 @@ class Model:
             rows: which sequences.
             batch: clips at a time.
             progress: called with (done, all) after each batch.
+            change: what is done to the whole clips of a batch first, on the encoder's device; nothing when None.
 
         Returns:
             (len(rows), D).
@@ -124,9 +126,10 @@ class Model:
         device = next(self.encoder.parameters()).device
         for start in range(0, len(rows), batch):
             part = rows[start : start + batch]
-            clips = load_clips(store, part, self.encoder.persons)
+            clips = load_clips(store, part, self.encoder.persons).to(device)
             with torch.inference_mode():
-                features = self.encoder.embed(downstream_clip(clips.to(device), self.recipe.data))
+                clips = change(clips) if change else clips
+                features = self.encoder.embed(downstream_clip(clips, self.recipe.data))
             out[start : start + len(part)] = features.float().cpu().numpy()
             if progress is not None:
                 progress(start + len(part), len(rows))

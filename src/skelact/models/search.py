@@ -1,5 +1,7 @@
 """Nearest neighbours of a query: exact, by cosine, in bounded memory."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -54,6 +56,44 @@ def nearest(
             both = torch.cat([torch.from_numpy(found_Qk).to(device), keys_QG], dim=1)
             found_Qk[:] = both.topk(k, dim=1).values.cpu().numpy()
     return _LAST - (best & _LAST), (best >> _INDEX_BITS) / _GRID - 1.0
+
+
+def rankings(
+    gallery: NDArray[np.floating],
+    queries: NDArray[np.floating],
+    *,
+    gallery_block: int = 2048,
+    entries: int = 2**24,
+) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64]]]:
+    """The whole gallery in the order of similarity to each query, some queries at a time.
+
+    Exact, with the convention of ``nearest``: its answer is the start of every ranking. Beside the inputs it needs
+    about ``48 entries + 8 gallery_block D`` bytes, or 48 bytes per vector of the gallery where that is more.
+
+    Args:
+        gallery: (N, D) finite.
+        queries: (Q, D) finite.
+        gallery_block: vectors of the gallery compared at a time.
+        entries: similarities held at a time.
+
+    Yields:
+        Which queries, (q, N) int64 indices into the gallery, most similar first, and (q, N) float64 similarities.
+
+    Raises:
+        UserError: widths that differ, an empty gallery, values that are not finite.
+    """
+    _check(gallery, queries, 1)
+    device = best_device()
+    step = max(1, entries // len(gallery))
+    for start in range(0, len(queries), step):
+        some = slice(start, min(start + step, len(queries)))
+        block_QD = _unit(queries[some], "query", device)
+        keys_QN = torch.empty(len(block_QD), len(gallery), dtype=torch.int64, device=device)
+        for first in range(0, len(gallery), gallery_block):
+            block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
+            keys_QN[:, first : first + len(block_GD)] = _keys(block_QD @ block_GD.T, first)
+        ordered = keys_QN.sort(dim=1, descending=True).values.cpu().numpy()
+        yield some, _LAST - (ordered & _LAST), (ordered >> _INDEX_BITS) / _GRID - 1.0
 
 
 def _check(gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int) -> None:

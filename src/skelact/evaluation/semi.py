@@ -1,0 +1,48 @@
+"""Few labels: the linear probe on a share of the training clips' labels."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.config import Recipe
+from skelact.evaluation.labelled import Outcome
+from skelact.evaluation.linear import linear_probe
+from skelact.evaluation.protocol import Entry, Point, Protocol, System, Tell
+from skelact.evaluation.subsets import balanced_subset
+from skelact.sequences.store import Store
+
+
+def labelled_share(system: System, percent: float) -> NDArray[np.int64]:
+    """Places in the training part of the clips whose labels are known: the same for every encoder of a seed."""
+    return balanced_subset(system.train.labels, system.train_names, percent / 100, system.seed, "semi")
+
+
+def share_entries(name: str, title: str, recipe: Recipe) -> Mapping[str, Entry]:
+    """An entry for each share of the labels, on one curve."""
+    return {
+        f"{name}/{percent:g}": Entry(
+            f"{title}, {percent:g} % of the labels", (Point(f"{title}, few labels", "labels, %", percent),)
+        )
+        for percent in sorted(recipe.semi.percent)
+    }
+
+
+def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
+    return share_entries("semi", "linear probe", recipe)
+
+
+def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
+    outcomes = {}
+    for percent, (key, entry) in zip(
+        sorted(system.recipe.semi.percent), _entries(system.recipe, system.store).items(), strict=True
+    ):
+        train = system.train.take(labelled_share(system, percent))
+        outcomes[key] = linear_probe(
+            train, system.test, system.recipe.linear, system.seed, partial(tell, entry.title)
+        )
+    return outcomes
+
+
+SEMI = Protocol("linear probe, few labels", ("semi", "linear"), _entries, _run, fuses="softmax")
