@@ -30,6 +30,7 @@ def run(
     processes: int = 0,
     overwrite: bool = False,
     float16: bool = False,
+    untrimmed: bool = False,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Read recordings, clean them and put them in a store.
@@ -51,6 +52,7 @@ def run(
         processes: that read; 0: one per core.
         overwrite: replace the store that is there.
         float16: half the size, 1 mm exact within 2 m of the centre.
+        untrimmed: long recordings stay whole, with their labelled segments; these are the clips otherwise.
         as_json: print the report as JSON.
     """
     from skelact.cli.progress import progress_bar
@@ -71,6 +73,7 @@ def run(
                 processes=processes,
                 overwrite=overwrite,
                 half=float16,
+                untrimmed=untrimmed,
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -109,7 +112,9 @@ def _print(report: "ImportReport") -> None:
     for note in report.notes:
         print(note)
     if report.left_out:
-        print(f"left out: {len(report.left_out)} files", file=sys.stderr)
+        files = len({one.path for one in report.left_out})
+        several = f"{len(report.left_out)} parts of " if len(report.left_out) > files else ""
+        print(f"left out: {several}{files} files", file=sys.stderr)
         for left_out in report.left_out[:SHOWN]:
             print(f"  {left_out.path}: {left_out.reason}", file=sys.stderr)
         if len(report.left_out) > SHOWN:

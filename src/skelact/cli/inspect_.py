@@ -117,11 +117,12 @@ def _print(path: Path, summary: "Summary") -> None:
     for key, text in _lines(values):
         table.add_row(key, text)
     console.print(table)
-    if values["labels"]:
-        counts = Table("label", "sequences", box=None, pad_edge=False)
-        for label, count in values["labels"].items():
-            counts.add_row(label, f"{count:,}")
-        console.print(counts)
+    for what, counted in (("labels", "sequences"), ("segments", "segments")):
+        if sum(values[what].values()):
+            counts = Table("label", counted, box=None, pad_edge=False)
+            for label, count in values[what].items():
+                counts.add_row(label, f"{count:,}")
+            console.print(counts)
     for finding in summary.findings:
         console.print(f"looks wrong: {finding.text}", markup=False)
     if not summary.findings:

@@ -1,12 +1,21 @@
 """Datasets: which files of a benchmark are clips, their labels, official splits and published counts."""
 
-from skelact.datasets import movers, ntu60, ntu120, nw_ucla, sbu, utd_mhad
+from skelact.datasets import movers, ntu60, ntu120, nw_ucla, pku_mmd, sbu, utd_mhad
 from skelact.datasets.dataset import Check, Dataset, Expected, LeftOut, Listing
 from skelact.errors import unknown
 
 DATASETS = {
     dataset.name: dataset
-    for dataset in (ntu60.DATASET, ntu120.DATASET, nw_ucla.DATASET, utd_mhad.DATASET, sbu.DATASET, movers.DATASET)
+    for dataset in (
+        ntu60.DATASET,
+        ntu120.DATASET,
+        pku_mmd.PKU_MMD_1,
+        pku_mmd.PKU_MMD_2,
+        nw_ucla.DATASET,
+        utd_mhad.DATASET,
+        sbu.DATASET,
+        movers.DATASET,
+    )
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from skelact.sequences import Sequence
 from skelact.sequences.sequence import Tag
@@ -14,10 +15,18 @@ Rule = Callable[[Tags], str | None]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that was not taken, and why."""
+    """A file that was not taken, and why.
+
+    Args:
+        path: the file.
+        reason: a sentence without its subject.
+        kind: "listed": on a list of clips to leave out, so nothing is wrong; "double": the clip lies elsewhere
+            too.
+    """
 
     path: Path
     reason: str
+    kind: Literal["", "listed", "double"] = ""
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,13 @@ class Listing:
         files: the clips, sorted by path.
         left_out: files that look like clips of the benchmark and are not taken.
         notes: what the user should know beside that, whole sentences.
+        beside: other files that the clips depend on, such as labels.
     """
 
     files: tuple[Path, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,12 @@ class Dataset:
         skeleton: the layout of its recordings.
         classes: names of the actions, in label order.
         find: which files of a folder are clips; a ``UserError`` when none is.
-        read: one file -> Sequence with name, label and tags; a ``FileError`` when it is broken.
+        read: one file -> Sequence with name, label and tags; a ``FileError`` when it is broken. With segments
+            where the file is a long recording: they are the clips.
         splits: name -> rule that says "train", "test" or None for the tags of a clip.
         expected: published counts; None where there are none.
+        parts: one file -> all its sequences, and what in it is left out, where a file holds several or can be
+            broken in part; None: ``read`` gives all.
     """
 
     name: str
@@ -75,6 +89,11 @@ class Dataset:
     read: Callable[[Path], Sequence]
     splits: Mapping[str, Rule]
     expected: Expected | None = None
+    parts: Callable[[Path], Iterable[Sequence | LeftOut]] | None = None
+
+    def all_in(self, path: Path) -> Iterable[Sequence | LeftOut]:
+        """All sequences in a file, and what in it is left out; a ``FileError`` when it is broken."""
+        return [self.read(path)] if self.parts is None else self.parts(path)
 
     def check(self, tags: Iterable[Tags]) -> Check:
         """Compare clips with the published counts.

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +21,13 @@ from skelact.sequences.sequence import Tag
 from skelact.sequences.store import Store, StoreWriter
 
 FEW_FILES = 48  # so few are read in this process: starting others would take longer
+FEW_BYTES = 64 << 20  # and not when they are larger than this together
 CHUNK = 16  # files that a process is given at a time
+CHUNK_BYTES = 16 << 20  # or fewer, when they are larger than this together
 FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
 
 Progress = Callable[[int, int], None]
-Outcome = tuple[Path, Sequence | str]  # a file and what was in it, or why it is left out
+Outcome = Sequence | LeftOut  # a sequence of a file, or what is left out and why
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _Job:
-    """How one file becomes a cleaned sequence; sent to the reading processes."""
+    """How one file becomes cleaned sequences; sent to the reading processes."""
 
     root: Path
     dataset: str
@@ -62,33 +64,45 @@ class _Job:
     clean: str | Cleaning
     by_folder: bool = False
     table: Mapping[str, Mapping[str, str]] | None = None
+    untrimmed: bool = False
 
-    def __call__(self, path: Path) -> Sequence | str:
-        """The sequence, or why there is none. One strange file must not end a long import."""
+    def __call__(self, path: Path) -> list[Outcome]:
+        """All that comes of a file. One strange file must not end a long import."""
+        found: list[Outcome] = []
         try:
-            return self.cleaned(self._read(path))
-        except FileError as error:
-            where = f"line {error.line}: " if error.line is not None else ""
-            return f"{where}{error.reason}"
-        except UserError as error:
-            return str(error)
+            for one in self._read(path):
+                found += [one] if isinstance(one, LeftOut) else self._parts(path, one)
         except Exception as error:
-            return f"{type(error).__name__}: {error} (unexpected; a fault of skelact, please report it)"
+            found.append(_left_out(path, error))
+        return found
 
     def cleaned(self, sequence: Sequence) -> Sequence:
         clean = get_cleaning(self.clean) if isinstance(self.clean, str) else self.clean
         return clean(sequence)
 
     def source(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        """The path within the source; one that begins with ``..`` where it lies outside, as labels may."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
 
-    def _read(self, path: Path) -> Sequence:
+    def _parts(self, path: Path, sequence: Sequence) -> Iterator[Outcome]:
+        """The sequence, or its clips where it has segments, cleaned."""
+        cut = sequence.segments and not self.untrimmed
+        for part in sequence.clips() if cut else (sequence,):
+            try:
+                yield self.cleaned(part)
+            except UserError as error:
+                yield _left_out(path, error)
+
+    def _read(self, path: Path) -> Iterable[Outcome]:
         source = self.source(path)
         if self.dataset:
             from skelact.datasets import get_dataset
 
-            sequence = get_dataset(self.dataset).read(path)
-            return replace(sequence, tags={**sequence.tags, "source": source})
+            for one in get_dataset(self.dataset).all_in(path):
+                if isinstance(one, Sequence):
+                    one = replace(one, tags={**one.tags, "source": source})
+                yield one
+            return
         from skelact.readers import read
 
         sequence = read(path, self.format, **self.options)
@@ -102,7 +116,18 @@ class _Job:
             row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
             label = row.pop("label", "") or None
             tags = {**row, **tags}
-        return replace(sequence, name=name, label=label, tags=tags)
+        yield replace(sequence, name=name, label=label, tags=tags)
+
+
+def _left_out(path: Path, error: Exception) -> LeftOut:
+    """Why a file, or the one beside it that is to blame, is left out; its name not repeated."""
+    if isinstance(error, FileError):
+        where = f"line {error.line}: " if error.line is not None else ""
+        return LeftOut(error.path, f"{where}{error.reason}")
+    if isinstance(error, UserError):
+        return LeftOut(path, str(error))
+    fault = f"{type(error).__name__}: {error} (unexpected; a fault of skelact, please report it)"
+    return LeftOut(path, fault)
 
 
 def import_recordings(
@@ -119,6 +144,7 @@ def import_recordings(
     processes: int = 0,
     overwrite: bool = False,
     half: bool = False,
+    untrimmed: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Read recordings, clean them and put them in a store.
@@ -140,6 +166,7 @@ def import_recordings(
         processes: that read; 0: one per core.
         overwrite: replace the store that is there.
         half: store float16 instead of float32; for centred positions only.
+        untrimmed: long recordings stay whole and keep their segments; their clips are taken otherwise.
         progress: called with (files done, files in all).
 
     Raises:
@@ -156,6 +183,7 @@ def import_recordings(
         **_described(clean),
         "label_from": label_from,
         "half": half,
+        **({"untrimmed": True} if untrimmed else {}),
     }
     if dataset == "movers":
         plan = _plan_movers(data, clean, clips, seed, settings)
@@ -163,7 +191,7 @@ def import_recordings(
         table = None if label_from in ("none", "folder") else _read_labels(Path(label_from))
         by_folder = label_from == "folder"
         root, listing = _find(source, out, data, format)
-        job = _Job(root, dataset, format, options or {}, clean, by_folder, table)
+        job = _Job(root, dataset, format, options or {}, clean, by_folder, table, untrimmed)
         plan = _plan_files(data, job, str(source), listing, settings)
     try:
         run = _Import(out, plan, overwrite, half)
@@ -196,18 +224,22 @@ class _Plan:
     total: int
     seed: int | None = None
 
-    def outcomes(self, done: int, processes: int) -> Iterator[Outcome]:
-        """What comes of everything from number ``done`` on, in order."""
-        spans = [(start, min(start + CHUNK, self.total)) for start in range(done, self.total, CHUNK)]
-        processes = processes if self.total - done > FEW_FILES else 1
+    def outcomes(self, done: int, processes: int) -> Iterator[list[Outcome]]:
+        """What comes of each file, or generated clip, from number ``done`` on, in order."""
         if self.seed is not None:
+            spans = [(start, min(start + CHUNK, self.total)) for start in range(done, self.total, CHUNK)]
+            processes = processes if self.total - done > FEW_FILES else 1
             return in_order(_make_chunk, [(self.job, self.seed, *span) for span in spans], processes)
-        files = self.listing.files
-        return in_order(_read_chunk, [(self.job, files[start:end]) for start, end in spans], processes)
+        files = self.listing.files[done:]
+        sizes = [path.stat().st_size for path in files]
+        few = len(files) <= FEW_FILES and sum(sizes) <= FEW_BYTES
+        chunks = [files[start:end] for start, end in _spans(sizes)]
+        return in_order(_read_chunk, [(self.job, chunk) for chunk in chunks], 1 if few else processes)
 
 
 def _plan_files(data: Dataset | None, job: _Job, source: str, listing: Listing, settings: dict[str, Any]) -> _Plan:
-    files = {"files": len(listing.files), "names_and_sizes": _digest(job, listing.files)}
+    digest = _digest(job, (*listing.files, *listing.beside))
+    files = {"files": len(listing.files), "names_and_sizes": digest}
     return _Plan(data, job, source, listing, settings | files, len(listing.files))
 
 
@@ -224,6 +256,7 @@ class _Import:
     def __init__(self, out: Path, plan: _Plan, overwrite: bool, half: bool) -> None:
         self.out, self.plan = out, plan
         self.failed: list[tuple[str, str]] = []  # source and reason
+        self.done = (0, 0)  # files wholly taken, and how many sequences and failures came of them
         self.complete = False
         if not overwrite and (out / layout.INFO).is_file():
             self._take_up()
@@ -242,21 +275,26 @@ class _Import:
                     "Choose another folder, or replace it: --overwrite"
                 )
         self.failed = [(path, reason) for path, reason in info["provenance"]["left_out"]]
+        files, outcomes = info["provenance"]["done"]
+        self.done = (files, outcomes)
         self.complete = info["complete"]
 
     def take(self, processes: int, progress: Progress | None) -> None:
         """Write what comes; whatever happens, what has come is kept."""
         pause = FIRST_COMMIT
         due = time.monotonic() + pause
-        done = len(self.writer) + len(self.failed)
+        first, outcomes = self.done
+        known = self._taken - outcomes  # of the file in which an earlier import stopped
         if progress:
-            progress(done, self.plan.total)
+            progress(first, self.plan.total)
         try:
-            for path, result in self.plan.outcomes(done, processes):
-                self._take_one(path, result)
-                done += 1
+            for file, found in enumerate(self.plan.outcomes(first, processes), start=first + 1):
+                for outcome in found[known:]:
+                    self._take_one(outcome)
+                known = 0
+                self.done = (file, self._taken)
                 if progress:
-                    progress(done, self.plan.total)
+                    progress(file, self.plan.total)
                 if time.monotonic() > due and len(self.writer):
                     self._commit(complete=False)
                     pause = min(2 * pause, LAST_COMMIT)
@@ -268,18 +306,23 @@ class _Import:
             raise
         if not len(self.writer):
             self.out.rmdir()
-            first = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
-            raise UserError(f"none of the {self.plan.total} files could be imported.{first}")
+            told = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
+            raise UserError(f"none of the {self.plan.total} files could be imported.{told}")
         self._commit(complete=True)
 
-    def _take_one(self, path: Path, result: Sequence | str) -> None:
-        if isinstance(result, Sequence):
+    @property
+    def _taken(self) -> int:
+        """How many sequences and failures there are."""
+        return len(self.writer) + len(self.failed)
+
+    def _take_one(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Sequence):
             try:
-                self.writer.add(result)
+                self.writer.add(outcome)
                 return
             except UserError as error:
-                result = str(error)
-        self.failed.append((self.plan.job.source(path), result))
+                outcome = LeftOut(self.plan.job.root / str(outcome.tags.get("source", outcome.name)), str(error))
+        self.failed.append((self.plan.job.source(outcome.path), outcome.reason))
 
     def _commit(self, complete: bool) -> None:
         data = self.plan.data
@@ -290,6 +333,7 @@ class _Import:
             provenance={
                 "source": self.plan.source,
                 "settings": self.plan.settings,
+                "done": list(self.done),
                 "left_out": [list(pair) for pair in self.failed],
             },
             complete=complete,
@@ -315,7 +359,7 @@ class _Import:
             left_out=(*plan.listing.left_out, *failed),
             labels={label: count for label, count in counts.items() if label or count},
             splits=splits,
-            check=plan.data.check(tags) if plan.data else None,
+            check=plan.data.check(tags) if plan.data and not plan.job.untrimmed else None,
             notes=plan.listing.notes,
         )
 
@@ -385,6 +429,18 @@ def _find_readable(folder: Path, format: str | None) -> Listing:
     return Listing(taken, (), notes)
 
 
+def _spans(sizes: list[int]) -> Iterator[tuple[int, int]]:
+    """First file of each chunk and one behind its last: not too many, not too large together."""
+    start, total = 0, 0
+    for number, size in enumerate(sizes):
+        if number > start and (number - start == CHUNK or total + size > CHUNK_BYTES):
+            yield start, number
+            start, total = number, 0
+        total += size
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
 def _digest(job: _Job, files: tuple[Path, ...]) -> str:
     """Short hex of names and sizes: tells whether the source is still the same."""
     digest = hashlib.sha256()
@@ -414,11 +470,11 @@ def _read_labels(path: Path) -> dict[str, dict[str, str]]:
     return table
 
 
-def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[Outcome]:
+def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[list[Outcome]]:
     from skelact.datasets.movers import make_movers
 
-    return [(Path(one.name), job.cleaned(one)) for one in make_movers(last, seed, first=first)]
+    return [[job.cleaned(one)] for one in make_movers(last, seed, first=first)]
 
 
-def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[Outcome]:
-    return [(path, job(path)) for path in paths]
+def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[list[Outcome]]:
+    return [job(path) for path in paths]
