@@ -109,7 +109,7 @@ def test_nw_ucla(shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run(["import", source, "--dataset", "nw-ucla", "-o", str(tmp_path / "S")]) == 0
     out = capsys.readouterr().out
     assert "split xview: train 1020, test 464\n" in out
-    assert "nw-ucla is complete: 1484 clips\n" in out
+    assert "nw-ucla is complete: 1,484 clips, as published\n" in out
     store = Store(tmp_path / "S")
     assert store.columns["frames"].sum() == 58_534
     assert [len(part) for part in store.parts("xview")] == [1020, 464]

@@ -80,23 +80,13 @@ def test_listed_samples_are_left_out_wherever_the_list_lies(tmp_path: Path, plac
     assert listing.notes == ()
 
 
-def test_no_list_is_said(tmp_path: Path) -> None:
-    put(tmp_path, OLD)
-    assert NTU60.find(tmp_path).notes == (
-        "No list of samples with missing skeletons was found: published results leave 302 samples out, here they "
-        "are taken where they can be read. Put NTU_RGBD_samples_with_missing_skeletons.txt or "
-        "NTU_RGBD120_samples_with_missing_skeletons.txt into the folder; they come with the data set.",
-    )
-    assert "leave 535 samples out" in NTU120.find(tmp_path).notes[0]
-
-
 def test_a_list_without_names(tmp_path: Path) -> None:
     put(tmp_path, OLD)
     put(tmp_path, LISTS[0], text="<html>Not found</html>")
     with pytest.raises(UserError) as caught:
         NTU60.find(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path / LISTS[0]} names no samples; expected names such as S001C002P005R002A008, one a line"
+        f"{tmp_path / LISTS[0]}: names no clips; expected names such as S001C002P005R002A008, one a line"
     )
 
 
@@ -167,6 +157,6 @@ def test_real_files(shared: Path) -> None:
     check = NTU60.check(s.tags for s in sequences)
     assert (check.complete, check.missing) == (False, 56_575)
     assert check.text == (
-        "ntu60 is not as published: 3 clips of 56578, 56575 missing; xsub: train 3 of 40091, test 0 of 16487; "
-        "xview: train 1 of 37646, test 2 of 18932"
+        "ntu60 is not as published: 3 clips of 56,578, 56,575 missing; xsub: train 3 of 40,091, test 0 of 16,487; "
+        "xview: train 1 of 37,646, test 2 of 18,932"
     )

@@ -35,7 +35,7 @@ def test_every_file_is_read(shared: Path, name: str) -> None:
     assert {s.persons for s in sequences} == {2 if name == "sbu" else 1}
     assert not any(np.isinf(s.positions).any() for s in sequences)
     check = DATASETS[name].check(s.tags for s in sequences)
-    assert (check.complete, check.text) == (True, f"{name} is complete: {COUNTS[name]} clips")
+    assert (check.complete, check.text) == (True, f"{name} is complete: {COUNTS[name]:,} clips, as published")
 
 
 @pytest.mark.parametrize("name", COUNTS)

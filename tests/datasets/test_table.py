@@ -59,7 +59,7 @@ def clips(*subjects: int) -> list[dict[str, int]]:
 
 def test_check_against_published_counts() -> None:
     dataset = toy(Expected(3, {"xsub": (2, 1)}))
-    assert dataset.check(clips(1, 2, 1)) == Check(True, 0, "toy is complete: 3 clips")
+    assert dataset.check(clips(1, 2, 1)) == Check(True, 0, "toy is complete: 3 clips, as published")
     assert dataset.check(clips(1)) == Check(
         False, 2, "toy is not as published: 1 clips of 3, 2 missing; xsub: train 1 of 2, test 0 of 1"
     )

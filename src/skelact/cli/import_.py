@@ -21,10 +21,11 @@ def run(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     dataset: str = "",
-    clean: str = "default",
+    clean: str = "",
     format: str = "",
     option: tuple[str, ...] = (),
     label_from: str = "none",
+    missing: Path | None = None,
     clips: int = 2000,
     seed: int = 0,
     processes: int = 0,
@@ -36,6 +37,7 @@ def run(
     """Read recordings, clean them and put them in a store.
 
     Files that cannot be read are left out and named with the reason; exit status 3 says that there were some.
+    Of a known data set it is said whether all its clips are there, or which are not.
     An import that was interrupted goes on where it stopped when the same command is given again.
 
     Args:
@@ -44,9 +46,13 @@ def run(
         dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
             movers are generated and need no source.
         clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=bones,persons=1.
-        format: format of the files, where their names and contents do not tell.
+            Where it is not said: default, and none for arrays that somebody preprocessed.
+        format: format of the files, where their names and contents do not tell; or agcn, ctr-gcn or aimclr:
+            arrays that somebody preprocessed.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
+        missing: text file that names clips to leave out, one a line, such as the list of missing skeletons that
+            comes with NTU RGB+D; a list in the folder itself is found.
         clips: how many clips to generate.
         seed: of the generated clips.
         processes: that read; 0: one per core.
@@ -68,6 +74,7 @@ def run(
                 options=parse_options(option),
                 clean=clean,
                 label_from=label_from,
+                missing=missing,
                 clips=clips,
                 seed=seed,
                 processes=processes,
@@ -84,7 +91,7 @@ def run(
         _print_json(report)
     else:
         _print(report)
-    return 3 if report.left_out else 0
+    return 3 if any(one.kind != "listed" for one in report.left_out) else 0
 
 
 def parse_options(words: tuple[str, ...]) -> dict[str, Any]:
@@ -111,14 +118,17 @@ def _print(report: "ImportReport") -> None:
         print(report.check.text)
     for note in report.notes:
         print(note)
-    if report.left_out:
-        files = len({one.path for one in report.left_out})
-        several = f"{len(report.left_out)} parts of " if len(report.left_out) > files else ""
+    others = [one for one in report.left_out if one.kind != "listed"]
+    if len(others) < len(report.left_out):
+        print(f"left out as the list of missing clips says: {len(report.left_out) - len(others)} files")
+    if others:
+        files = len({one.path for one in others})
+        several = f"{len(others)} parts of " if len(others) > files else ""
         print(f"left out: {several}{files} files", file=sys.stderr)
-        for left_out in report.left_out[:SHOWN]:
+        for left_out in others[:SHOWN]:
             print(f"  {left_out.path}: {left_out.reason}", file=sys.stderr)
-        if len(report.left_out) > SHOWN:
-            print(f"  and {len(report.left_out) - SHOWN} more; --json names all", file=sys.stderr)
+        if len(others) > SHOWN:
+            print(f"  and {len(others) - SHOWN} more; --json names all", file=sys.stderr)
 
 
 def _print_json(report: "ImportReport") -> None:
@@ -130,6 +140,7 @@ def _print_json(report: "ImportReport") -> None:
         "splits": {split: dict(parts) for split, parts in report.splits.items()},
         "complete": report.check.complete if report.check else None,
         "check": report.check.text if report.check else "",
+        "compared": dict(report.check.details) if report.check else {},
         "notes": list(report.notes),
     }
     print(json.dumps(values, indent=1, ensure_ascii=False))

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from skelact.errors import UserError
 
 if TYPE_CHECKING:
+    from skelact.datasets import Check
     from skelact.sequences import Sequence
     from skelact.sequences.store import Store
     from skelact.sequences.summary import Summary
@@ -42,10 +43,12 @@ def run(
         raise UserError(f"{path} not found")
     if picture is not None and picture.suffix.lower() not in (".gif", *STRIPS):
         raise UserError(f"--picture {picture}: expected a name that ends in .gif, {', '.join(STRIPS)}")
+    check = None
     if path.is_dir():
         if format or option or clean != "none":
             raise UserError("--format, --option and --clean are for files; a store was read and cleaned already")
         sequence, summary = _in_store(path, clip, picture is not None)
+        check = None if clip else _compared(path)
     elif clip:
         raise UserError(f"--clip {clip}: {path} is one recording, not a store")
     else:
@@ -53,9 +56,10 @@ def run(
     if picture is not None and sequence is not None:
         _draw(sequence, picture)
     if as_json:
-        print(json.dumps(summary.to_dict(), indent=1, ensure_ascii=False))
+        about = {} if check is None else {"check": check.text, "compared": dict(check.details)}
+        print(json.dumps({**summary.to_dict(), **about}, indent=1, ensure_ascii=False))
     else:
-        _print(path, summary)
+        _print(path, summary, check)
 
 
 def _in_store(path: Path, clip: str, drawn: bool) -> tuple["Sequence | None", "Summary"]:
@@ -72,6 +76,14 @@ def _in_store(path: Path, clip: str, drawn: bool) -> tuple["Sequence | None", "S
     with progress_bar("inspect", "sequences") as progress:
         summary = summarise_store(store, progress)
     return (store.sequence(0) if drawn else None), summary
+
+
+def _compared(path: Path) -> "Check | None":
+    """The store against the published counts and clips of its data set."""
+    from skelact.datasets.roll import check_store
+    from skelact.sequences.store import Store
+
+    return check_store(Store(path))
 
 
 def _in_file(path: Path, format: str, option: tuple[str, ...], clean: str) -> tuple["Sequence", "Summary"]:
@@ -107,7 +119,7 @@ def _draw(sequence: "Sequence", path: Path) -> None:
         poses(sequence).savefig(path, dpi=150)
 
 
-def _print(path: Path, summary: "Summary") -> None:
+def _print(path: Path, summary: "Summary", check: "Check | None") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -123,6 +135,8 @@ def _print(path: Path, summary: "Summary") -> None:
             for label, count in values[what].items():
                 counts.add_row(label, f"{count:,}")
             console.print(counts)
+    if check is not None:
+        console.print(check.text, markup=False)
     for finding in summary.findings:
         console.print(f"looks wrong: {finding.text}", markup=False)
     if not summary.findings:
@@ -142,6 +156,8 @@ def _lines(values: dict[str, Any]) -> list[tuple[str, str]]:
         ("persons", f"up to {values['persons']}"),
         ("missing", f"{100 * values['missing']:.2f} % of the joints"),
     ]
+    if "preprocessing" in values.get("settings", {}):
+        lines.append(("preprocessing", values["settings"]["preprocessing"]))
     for split, parts in values["splits"].items():
         lines.append((f"split {split}", ", ".join(f"{part} {count:,}" for part, count in parts.items())))
     lines.append(("fingerprint", values["fingerprint"]))

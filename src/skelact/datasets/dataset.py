@@ -1,9 +1,10 @@
 """Dataset: which files of a benchmark are clips, what they show, and who learns from which."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from skelact.sequences import Sequence
 from skelact.sequences.sequence import Tag
@@ -37,12 +38,14 @@ class Listing:
         files: the clips, sorted by path.
         left_out: files that look like clips of the benchmark and are not taken.
         notes: what the user should know beside that, whole sentences.
+        listed: names on the lists of clips to leave out that were used, whether there are such files or not.
         beside: other files that the clips depend on, such as labels.
     """
 
     files: tuple[Path, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    listed: frozenset[str] = frozenset()
     beside: tuple[Path, ...] = ()
 
 
@@ -56,11 +59,43 @@ class Expected:
 
 @dataclass(frozen=True)
 class Check:
-    """Clips at hand against the published counts; ``missing`` is negative where there are too many."""
+    """Clips at hand against what was published.
+
+    Args:
+        complete: whether they are the published ones.
+        missing: how many are missing; negative where there are too many.
+        text: the comparison in words, a line or a few.
+        details: the same in full, plain values; see ``roll.details``. Empty where only counts are known.
+    """
 
     complete: bool
     missing: int
     text: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Which clips a benchmark has, one by one.
+
+    Args:
+        names: lists them all, also those that published results leave out.
+        numbers: what a name says, by tag; None when it is not the name of a clip.
+        words: tag -> what people call it.
+        listed: how many of them published results leave out, by a list that comes with the data.
+        digest: of the names on that list, as ``digest_of`` gives it: tells whether the right ones were left out.
+    """
+
+    names: Callable[[], Iterable[str]]
+    numbers: Callable[[str], Mapping[str, int] | None]
+    words: Mapping[str, str]
+    listed: int = 0
+    digest: str = ""
+
+    @staticmethod
+    def digest_of(names: Iterable[str]) -> str:
+        """Short hex of a set of names: the start of the sha256 of them, sorted, one a line."""
+        return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -77,6 +112,7 @@ class Dataset:
             where the file is a long recording: they are the clips.
         splits: name -> rule that says "train", "test" or None for the tags of a clip.
         expected: published counts; None where there are none.
+        roll: its clips by name; None where only their number is known.
         parts: one file -> all its sequences, and what in it is left out, where a file holds several or can be
             broken in part; None: ``read`` gives all.
     """
@@ -89,6 +125,7 @@ class Dataset:
     read: Callable[[Path], Sequence]
     splits: Mapping[str, Rule]
     expected: Expected | None = None
+    roll: Roll | None = None
     parts: Callable[[Path], Iterable[Sequence | LeftOut]] | None = None
 
     def all_in(self, path: Path) -> Iterable[Sequence | LeftOut]:
@@ -102,18 +139,28 @@ class Dataset:
             tags: the tags of every clip at hand.
         """
         clips = list(tags)
-        if self.expected is None:
-            return Check(True, 0, f"{self.name}: {len(clips)} clips, no published count to compare with")
-        missing = self.expected.clips - len(clips)
-        parts = [self._compare(split, counts, clips) for split, counts in self.expected.splits.items()]
-        differing = [text for text, same in parts if not same]
-        if missing == 0 and not differing:
-            return Check(True, 0, f"{self.name} is complete: {len(clips)} clips")
-        amount = f"{missing} missing" if missing > 0 else f"{-missing} too many" if missing else "none missing"
-        text = f"{self.name} is not as published: {len(clips)} clips of {self.expected.clips}, {amount}"
-        return Check(False, missing, "; ".join([text, *differing]))
+        parts = {name: [rule(clip) for clip in clips] for name, rule in self.splits.items()}
+        return self.check_counts(
+            len(clips), {name: (said.count("train"), said.count("test")) for name, said in parts.items()}
+        )
 
-    def _compare(self, split: str, counts: tuple[int, int], clips: list[Tags]) -> tuple[str, bool]:
-        parts = [self.splits[split](clip) for clip in clips]
-        train, test = parts.count("train"), parts.count("test")
-        return f"{split}: train {train} of {counts[0]}, test {test} of {counts[1]}", (train, test) == counts
+    def check_counts(self, clips: int, splits: Mapping[str, tuple[int, int]]) -> Check:
+        """Compare numbers of clips with the published ones.
+
+        Args:
+            clips: in all.
+            splits: (train, test) of the splits that are known.
+        """
+        if self.expected is None:
+            return Check(True, 0, f"{self.name}: {clips:,} clips, no published count to compare with")
+        missing = self.expected.clips - clips
+        differing = [
+            f"{name}: train {splits[name][0]:,} of {train:,}, test {splits[name][1]:,} of {test:,}"
+            for name, (train, test) in self.expected.splits.items()
+            if name in splits and splits[name] != (train, test)
+        ]
+        if missing == 0 and not differing:
+            return Check(True, 0, f"{self.name} is complete: {clips:,} clips, as published")
+        amount = f"{missing:,} missing" if missing > 0 else f"{-missing:,} too many" if missing else "none missing"
+        text = f"{self.name} is not as published: {clips:,} clips of {self.expected.clips:,}, {amount}"
+        return Check(False, missing, "; ".join([text, *differing]))

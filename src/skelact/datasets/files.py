@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skelact.datasets.dataset import LeftOut, Listing
@@ -71,9 +71,9 @@ def find_clips(folder: Path, pattern: Pattern, missing: Mapping[str, str] | None
         if groups is None:
             left_out.append(LeftOut(path, f"the name does not follow {pattern.wording}"))
         elif missing and path.stem in missing:
-            left_out.append(LeftOut(path, missing[path.stem]))
+            left_out.append(LeftOut(path, missing[path.stem], "listed"))
         elif (key := tuple(groups.values())) in seen:
-            left_out.append(LeftOut(path, f"the same clip as {seen[key]}"))
+            left_out.append(LeftOut(path, f"the same clip as {seen[key]}", "double"))
         else:
             seen[key] = path
             files.append(path)
@@ -97,6 +97,36 @@ def walk(folder: Path) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted(paths)
+
+
+def read_names(path: Path) -> frozenset[str]:
+    """Names of clips in a text file, one a line, with or without ending; lines of several words are no names.
+
+    Raises:
+        UserError: no such file, or no line of it is a name.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise FileError(path, f"cannot be opened: {error.strerror}") from error
+    names = {Path(line.strip()).stem for line in lines if len(line.split()) == 1}
+    if not names or any("<" in name for name in names):
+        raise FileError(path, "names no clips; expected names such as S001C002P005R002A008, one a line")
+    return frozenset(names)
+
+
+def without(listing: Listing, path: Path) -> Listing:
+    """The listing without the clips that a text file names.
+
+    Raises:
+        UserError: no such file, or it names no clips.
+    """
+    names = read_names(path)
+    gone = [LeftOut(file, f"is named in {path}", "listed") for file in listing.files if file.stem in names]
+    files = tuple(file for file in listing.files if file.stem not in names)
+    if not files:
+        raise UserError(f"{path} names all {len(gone)} clips that were found, so there is nothing to take")
+    return replace(listing, files=files, left_out=(*listing.left_out, *gone), listed=listing.listed | names)
 
 
 def _absolute(path: Path) -> str:

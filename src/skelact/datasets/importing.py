@@ -10,10 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from skelact import __version__
 from skelact.config import to_dict
 from skelact.datasets.dataset import Check, Dataset, LeftOut, Listing
+from skelact.datasets.files import without
+from skelact.datasets.packs import PACKS, Chunk, Pack
+from skelact.datasets.packs.pack import open_pack
 from skelact.datasets.processes import in_order
+from skelact.datasets.roll import check_store
 from skelact.errors import FileError, UserError
 from skelact.sequences import Sequence, layout
 from skelact.sequences.cleaning import Cleaning, get_cleaning
@@ -80,6 +86,10 @@ class _Job:
         clean = get_cleaning(self.clean) if isinstance(self.clean, str) else self.clean
         return clean(sequence)
 
+    def clips(self, sequence: Sequence) -> list[Outcome]:
+        """A clip of a pack, cleaned, or why there is none."""
+        return list(self._parts(self.root / str(sequence.tags["source"]), sequence))
+
     def source(self, path: Path) -> str:
         """The path within the source; one that begins with ``..`` where it lies outside, as labels may."""
         return Path(os.path.relpath(path, self.root)).as_posix()
@@ -137,8 +147,9 @@ def import_recordings(
     dataset: str = "",
     format: str | None = None,
     options: Mapping[str, Any] | None = None,
-    clean: str | Cleaning = "default",
+    clean: str | Cleaning = "",
     label_from: str = "none",
+    missing: Path | None = None,
     clips: int = 2000,
     seed: int = 0,
     processes: int = 0,
@@ -156,11 +167,13 @@ def import_recordings(
         source: a file or a folder of files; None for data sets that are generated.
         out: folder of the store.
         dataset: name of the data set that the files are; empty: any readable files.
-        format: name of a reader; None: found from the file. Without a data set only.
-        options: what the reader needs to know, such as the axes of an array. Without a data set only.
-        clean: name of a recipe in ``CLEANINGS``, or settings.
+        format: name of a reader; None: found from the file. Without a data set only. Or name of a pack: the
+            source holds arrays that somebody preprocessed, of the data set if one is named.
+        options: what the reader needs to know, such as the axes of an array, or which split a pack is.
+        clean: name of a recipe in ``CLEANINGS``, or settings; empty: "default", and "none" for packs.
         label_from: "none", "folder" (the folder of a file names the action) or a CSV file with columns name and
             label; its other columns become tags. Without a data set only.
+        missing: text file that names clips to leave out, such as the published list of missing skeletons.
         clips: number of sequences, for a data set that is generated.
         seed: of the random numbers, for a data set that is generated.
         processes: that read; 0: one per core.
@@ -174,23 +187,30 @@ def import_recordings(
     """
     out = Path(out)
     data = _dataset(dataset)
+    clean = clean or ("none" if format in PACKS else "default")
     _check_settings(data, clean, half, format, options, label_from)
     settings = {
         "skelact": __version__,
         "dataset": dataset,
         "format": format or "",
         "options": {key: str(value) for key, value in (options or {}).items()},
-        **_described(clean),
+        **described(clean),
         "label_from": label_from,
         "half": half,
         **({"untrimmed": True} if untrimmed else {}),
     }
     if dataset == "movers":
         plan = _plan_movers(data, clean, clips, seed, settings)
+    elif format in PACKS:
+        if missing is not None:
+            raise UserError(f"--missing is for single files; clips of {format} arrays are all taken")
+        plan = _plan_pack(source, out, data, format, options or {}, clean, settings)
     else:
         table = None if label_from in ("none", "folder") else _read_labels(Path(label_from))
         by_folder = label_from == "folder"
         root, listing = _find(source, out, data, format)
+        if missing is not None:
+            listing = without(listing, missing)
         job = _Job(root, dataset, format, options or {}, clean, by_folder, table, untrimmed)
         plan = _plan_files(data, job, str(source), listing, settings)
     try:
@@ -214,6 +234,7 @@ class _Plan:
         settings: what a store must have been made with to be gone on with; plain values.
         total: number of files, or of generated clips.
         seed: of the clips that are generated; None where files are read.
+        pack: the preprocessed arrays whose clips are taken; None where files are read.
     """
 
     data: Dataset | None
@@ -223,9 +244,12 @@ class _Plan:
     settings: dict[str, Any]
     total: int
     seed: int | None = None
+    pack: Pack | None = None
 
     def outcomes(self, done: int, processes: int) -> Iterator[list[Outcome]]:
-        """What comes of each file, or generated clip, from number ``done`` on, in order."""
+        """What comes of each file, or clip that is generated or of a pack, from number ``done`` on, in order."""
+        if self.pack is not None:
+            return _outcomes_of_pack(self.job, self.pack, done, processes)
         if self.seed is not None:
             spans = [(start, min(start + CHUNK, self.total)) for start in range(done, self.total, CHUNK)]
             processes = processes if self.total - done > FEW_FILES else 1
@@ -248,6 +272,27 @@ def _plan_movers(
 ) -> _Plan:
     job = _Job(Path(), "movers", None, {}, clean)
     return _Plan(data, job, "", Listing(()), settings | {"clips": clips, "seed": seed}, clips, seed)
+
+
+def _plan_pack(
+    source: Path | None,
+    out: Path,
+    data: Dataset | None,
+    format: str,
+    options: Mapping[str, Any],
+    clean: str | Cleaning,
+    settings: dict[str, Any],
+) -> _Plan:
+    source = _check_source(source, out)
+    pack = open_pack(PACKS[format], source, data, options)
+    job = _Job(source if source.is_dir() else source.parent, settings["dataset"], None, {}, clean)
+    more = {
+        "preprocessing": pack.format.preprocessing,
+        "split": pack.split,
+        "clips": pack.clips,
+        "names_and_sizes": _digest(job, pack.files),
+    }
+    return _Plan(data, job, str(source), Listing(()), settings | more, pack.clips, pack=pack)
 
 
 class _Import:
@@ -329,12 +374,18 @@ class _Import:
         self.writer.commit(
             dataset=data.name if data else "",
             classes=data.classes if data else (),
-            splits=data.splits if data else {},
+            splits=self.plan.pack.splits if self.plan.pack else data.splits if data else {},
             provenance={
                 "source": self.plan.source,
                 "settings": self.plan.settings,
                 "done": list(self.done),
                 "left_out": [list(pair) for pair in self.failed],
+                "not_taken": [
+                    [self.plan.job.source(one.path), one.reason, one.kind]
+                    for one in self.plan.listing.left_out
+                    if one.kind != "listed"
+                ],
+                "listed": sorted(self.plan.listing.listed),
             },
             complete=complete,
         )
@@ -346,11 +397,6 @@ class _Import:
             name: {part: int((store.columns[f"split_{name}"] == part).sum()) for part in ("train", "test")}
             for name in store.splits
         }
-        columns = {tag: store.columns[tag].tolist() for tag in store.tags}
-        tags = [
-            {tag: values[row] for tag, values in columns.items() if values[row] is not None}
-            for row in range(len(store))
-        ]
         plan = self.plan
         failed = [LeftOut(plan.job.root / path, reason) for path, reason in self.failed]
         return ImportReport(
@@ -359,7 +405,7 @@ class _Import:
             left_out=(*plan.listing.left_out, *failed),
             labels={label: count for label, count in counts.items() if label or count},
             splits=splits,
-            check=plan.data.check(tags) if plan.data and not plan.job.untrimmed else None,
+            check=check_store(store),
             notes=plan.listing.notes,
         )
 
@@ -383,6 +429,10 @@ def _check_settings(
     cleaning = get_cleaning(clean) if isinstance(clean, str) else clean
     if half and isinstance(cleaning, Cleaning) and cleaning.centre == "none":
         raise UserError("float16 is too coarse for positions that are not centred: leave it out, or centre")
+    if format in PACKS:
+        if label_from != "none":
+            raise UserError(f"{format} arrays bring their labels; leave out --label-from")
+        return
     if data is not None and (format or options or label_from != "none"):
         raise UserError(f"data set {data.name} knows its format and labels; leave out --format and --label-from")
     if format:
@@ -393,7 +443,8 @@ def _check_settings(
         raise UserError(f"options {', '.join(options)} are for one format; name it: --format")
 
 
-def _described(clean: str | Cleaning) -> dict[str, Any]:
+def described(clean: str | Cleaning) -> dict[str, Any]:
+    """Name and settings of a cleaning, as ``Store.cleaning`` gives them."""
     recipe = get_cleaning(clean) if isinstance(clean, str) else clean
     if isinstance(recipe, Cleaning):
         return {f"clean.{key}": value for key, value in to_dict(recipe).items()}
@@ -402,16 +453,22 @@ def _described(clean: str | Cleaning) -> dict[str, Any]:
 
 def _find(source: Path | None, out: Path, data: Dataset | None, format: str | None) -> tuple[Path, Listing]:
     """The folder that paths are relative to, and the files."""
+    source = _check_source(source, out)
+    if source.is_file():
+        return source.parent, Listing((source,))
+    return source, data.find(source) if data else _find_readable(source, format)
+
+
+def _check_source(source: Path | None, out: Path) -> Path:
+    """What the user named, if it is there and does not hold the store."""
     if source is None:
         raise UserError("which files? Name a file or a folder: skelact import SOURCE -o STORE")
     source = Path(source)
     if not source.exists():
         raise UserError(f"{source} not found")
-    if source.is_file():
-        return source.parent, Listing((source,))
-    if out.resolve().is_relative_to(source.resolve()):
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise UserError(f"the store {out} would lie among its source {source}; choose a folder elsewhere")
-    return source, data.find(source) if data else _find_readable(source, format)
+    return source
 
 
 def _find_readable(folder: Path, format: str | None) -> Listing:
@@ -478,3 +535,16 @@ def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[list[Outcom
 
 def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[list[Outcome]]:
     return [job(path) for path in paths]
+
+
+def _outcomes_of_pack(job: _Job, pack: Pack, done: int, processes: int) -> Iterator[list[Outcome]]:
+    if pack.compressed:  # its rows come one after another, so there is nothing to share out
+        for chunk, rows in pack.in_order(done, CHUNK):
+            yield from _take_chunk(job, chunk, rows)
+        return
+    tasks = [(job, chunk) for chunk in pack.chunks(done, CHUNK)]
+    yield from in_order(_take_chunk, tasks, processes if pack.clips - done > FEW_FILES else 1)
+
+
+def _take_chunk(job: _Job, chunk: Chunk, rows: NDArray[Any] | None = None) -> list[list[Outcome]]:
+    return [[one] if isinstance(one, LeftOut) else job.clips(one) for one in chunk.sequences(rows)]

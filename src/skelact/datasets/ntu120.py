@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skelact.datasets import ntu60
 from skelact.datasets.dataset import Dataset, Expected, Listing, Tags
-from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip
+from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, roll_of
 from skelact.skeletons import NTU25
 
 CLASSES = (
@@ -75,16 +75,34 @@ CLASSES = (
     "finger-guessing game (playing rock-paper-scissors)",
 )
 # fmt: off
+PEOPLE = {  # set-up -> the people recorded in it
+    18: (8, 41, 42, 43, 44, 45),
+    19: (8, 41, 42, 46, 47, 48, 49, 50, 51),
+    20: (8, 41, 43, 44, 52, 53, 54),
+    21: (55, 56, 57, 58, 59, 60),
+    22: (61, 62, 63, 64, 65, 66, 67),
+    23: (55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68),
+    24: (57, 60, 61, 62, 63, 64, 67),
+    25: (55, 56, 58, 59, 65, 66, 68),
+    26: (8, 41, 44, 49, 50, 51, 69, 70, 71, 72, 74, 75, 76, 77),
+    27: (6, 8, 11, 41, 43, 44, 78, 79, 80, 81, 82, 83, 84, 85, 86),
+    28: (8, 41, 42, 43, 46, 48, 70, 73, 87),
+    29: (6, 8, 41, 43, 44, 48, 49, 51, 67, 74, 75, 80, 88, 89, 90),
+    30: (8, 11, 41, 43, 44, 48, 67, 75, 76, 81, 85, 88, 91, 92, 93, 94, 95, 96),
+    31: (6, 8, 41, 42, 43, 44, 51, 67, 82, 85, 96, 97, 98, 99, 100, 101),
+    32: (8, 41, 43, 44, 67, 102, 103, 104, 105, 106),
+}
 TRAINING = ntu60.TRAINING | {
     45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89,
     91, 92, 93, 94, 95, 97, 98, 100, 103,
 }
 # fmt: on
+ACTIONS = range(61, 121)
 
 
 def find(folder: Path) -> Listing:
     """The clips in a folder without those with missing skeletons; a ``UserError`` when there is none."""
-    return find_ntu(folder, len(CLASSES), "NTU RGB+D 120 has actions 1 to 120.", missing=535)
+    return find_ntu(folder, len(CLASSES), "NTU RGB+D 120 has actions 1 to 120.")
 
 
 def across_setups(tags: Tags) -> str | None:
@@ -101,4 +119,5 @@ DATASET = Dataset(
     read=partial(read_clip, classes=CLASSES),
     splits={"xsub": partial(across_subjects, TRAINING), "xset": across_setups},
     expected=Expected(113_945, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
+    roll=roll_of(((ntu60.PEOPLE, ntu60.ACTIONS), (PEOPLE, ACTIONS)), listed=535, digest="58d30a6fdf262ab9"),
 )

@@ -1,12 +1,12 @@
 """What NTU RGB+D and NTU RGB+D 120 share: file names, samples with missing skeletons, reading a clip."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from skelact.datasets.dataset import Listing, Tags
-from skelact.datasets.files import Pattern, find_clips, walk
+from skelact.datasets.dataset import Listing, Roll, Tags
+from skelact.datasets.files import Pattern, find_clips, read_names, walk
 from skelact.errors import FileError, UserError
 from skelact.readers.ntu import read_ntu
 from skelact.sequences import Sequence
@@ -19,11 +19,46 @@ PATTERN = Pattern(
         r"/S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<replication>\d{3})A(?P<action>\d{3})\.skeleton$"
     ),
 )
+NAME = re.compile(
+    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<replication>\d{3})A(?P<action>\d{3})"
+)
+TAGS = ("setup", "camera", "subject", "replication", "action")
+WORDS = {tag: tag for tag in TAGS} | {"setup": "set-up"}
+CAMERAS, REPLICATIONS = (1, 2, 3), (1, 2)
 LISTS = ("NTU_RGBD_samples_with_missing_skeletons.txt", "NTU_RGBD120_samples_with_missing_skeletons.txt")
-SAMPLE = re.compile(r"\bS\d{3}C\d{3}P\d{3}R\d{3}A\d{3}\b")
+Recordings = tuple[Mapping[int, tuple[int, ...]], range]  # set-up -> who was recorded there, and the actions
 
 
-def find_ntu(folder: Path, classes: int, others: str, missing: int) -> Listing:
+def roll_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -> Roll:
+    """All clips: everyone in a set-up did all its actions twice before three cameras.
+
+    Args:
+        recordings: which people and which actions.
+        listed: how many clips published results leave out.
+        digest: of their names.
+    """
+
+    def names() -> Iterator[str]:
+        for people, actions in recordings:
+            for setup, subjects in people.items():
+                yield from (
+                    f"S{setup:03}C{camera:03}P{subject:03}R{replication:03}A{action:03}"
+                    for camera in CAMERAS
+                    for subject in subjects
+                    for replication in REPLICATIONS
+                    for action in actions
+                )
+
+    return Roll(names, name_numbers, WORDS, listed, digest)
+
+
+def name_numbers(name: str) -> dict[str, int] | None:
+    """What a name like S001C002P003R002A013 says, by tag; None when it is none."""
+    match = NAME.fullmatch(name)
+    return {tag: int(text) for tag, text in match.groupdict().items()} if match else None
+
+
+def find_ntu(folder: Path, classes: int, others: str) -> Listing:
     """The clips of one of the two benchmarks in a folder.
 
     Samples that the authors list as having missing skeletons are left out, when their lists lie in the folder,
@@ -33,22 +68,21 @@ def find_ntu(folder: Path, classes: int, others: str, missing: int) -> Listing:
         folder: where to look.
         classes: number of actions of the benchmark.
         others: what to say of clips with higher action numbers.
-        missing: number of samples of the benchmark that the authors list.
 
     Raises:
         UserError: no clip there, or a list that holds no names.
     """
     lists = _find_lists(Path(folder))
-    reasons = {name: f"has a missing skeleton, says {path.name}" for path in lists for name in _names(path)}
+    reasons = {name: f"has a missing skeleton, says {path.name}" for path in lists for name in read_names(path)}
     listing = find_clips(folder, PATTERN, reasons)
     files = [path for path in listing.files if _action(path) <= classes]
     left_out = [entry for entry in listing.left_out if _action(entry.path) <= classes]
     if not files:
         raise UserError(f"no clip with action 1 to {classes} in {folder}. {others}")
-    notes = [] if lists else [_no_list(missing)]
+    notes = []
     if len(files) < len(listing.files):
         notes.append(f"{len(listing.files) - len(files)} clips with other actions were not taken. {others}")
-    return Listing(tuple(files), tuple(left_out), tuple(notes))
+    return Listing(tuple(files), tuple(left_out), tuple(notes), frozenset(reasons))
 
 
 def read_clip(path: Path, classes: tuple[str, ...]) -> Sequence:
@@ -77,18 +111,3 @@ def _find_lists(folder: Path) -> list[Path]:
     inside = [path for path in walk(folder) if path.name in LISTS]
     above = [parent / name for parent in folder.resolve().parents for name in LISTS]
     return inside or [path for path in above if path.is_file()]
-
-
-def _names(path: Path) -> list[str]:
-    names = SAMPLE.findall(path.read_text(encoding="utf-8", errors="replace"))
-    if not names:
-        raise UserError(f"{path} names no samples; expected names such as S001C002P005R002A008, one a line")
-    return names
-
-
-def _no_list(missing: int) -> str:
-    return (
-        "No list of samples with missing skeletons was found: published results leave "
-        f"{missing} samples out, here they are taken where they can be read. "
-        f"Put {LISTS[0]} or {LISTS[1]} into the folder; they come with the data set."
-    )

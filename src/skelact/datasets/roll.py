@@ -1,0 +1,289 @@
+"""Calling the roll: which clips of a benchmark a store has, and which are absent, unexpected or there twice."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from skelact.datasets.dataset import Check, Dataset, Roll
+from skelact.sequences.store import Store
+
+FEW = 3  # so many clips are named one by one, and so many groups before the rest is summed up
+BLOCKS: tuple[tuple[str, ...], ...] = (
+    ("setup",),
+    ("camera",),
+    ("subject",),
+    ("action",),
+    ("setup", "subject"),
+    ("setup", "camera"),
+)
+
+Numbers = Mapping[str, Mapping[str, int]]  # name of a clip -> what it says, by tag
+
+
+@dataclass(frozen=True)
+class Called:
+    """What the roll call found, names of clips.
+
+    Args:
+        exist: all clips of the benchmark.
+        present: how often each clip is in the store.
+        listed: left out as a list of the authors says.
+        absent: neither there nor listed.
+        unreadable: those of the absent whose file was there and could not be read.
+        unexpected: there and not in the benchmark.
+        doubled: in the store or in its source more than once.
+    """
+
+    exist: frozenset[str]
+    present: Mapping[str, int]
+    listed: tuple[str, ...]
+    absent: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    doubled: tuple[str, ...]
+
+
+def check_store(store: Store) -> Check | None:
+    """Compare a store with its benchmark: clip by clip where they are known by name, else by number.
+
+    Returns:
+        None where the store is of no benchmark, or holds long recordings instead of clips.
+    """
+    from skelact.datasets import DATASETS
+
+    data = DATASETS.get(store.dataset)
+    if data is None or "segments" in store.columns:
+        return None
+    parts = {name: store.columns[f"split_{name}"] for name in store.splits}
+    splits = {name: (int((part == "train").sum()), int((part == "test").sum())) for name, part in parts.items()}
+    counted = data.check_counts(len(store), splits)
+    names = store.columns["name"].tolist()
+    if data.roll is None or data.roll.numbers(names[0]) is None:
+        return counted
+    about = store.info["provenance"]
+    called = call(
+        data.roll,
+        names,
+        listed=about.get("listed", ()),
+        unreadable=(_stem(source) for source, _ in about.get("left_out", ())),
+        doubled=(_stem(source) for source, _, kind in about.get("not_taken", ()) if kind == "double"),
+    )
+    return compare(data, called, counted)
+
+
+def call(
+    roll: Roll,
+    names: Iterable[str],
+    listed: Iterable[str] = (),
+    unreadable: Iterable[str] = (),
+    doubled: Iterable[str] = (),
+) -> Called:
+    """Call the roll.
+
+    Args:
+        roll: the clips of the benchmark.
+        names: the clips at hand.
+        listed: names on the list of clips to leave out, if there was one.
+        unreadable: names of files that could not be read.
+        doubled: names of files that were there more than once.
+    """
+    exist, present = frozenset(roll.names()), Counter(names)
+    listed_here = exist & set(listed)
+    absent = exist - listed_here - present.keys()
+    twice = set(doubled) | {name for name, count in present.items() if count > 1}
+    return Called(
+        exist=exist,
+        present=present,
+        listed=tuple(sorted(listed_here)),
+        absent=tuple(sorted(absent)),
+        unreadable=tuple(sorted(absent & set(unreadable))),
+        unexpected=tuple(sorted(present.keys() - exist)),
+        doubled=tuple(sorted(twice)),
+    )
+
+
+def compare(data: Dataset, called: Called, counted: Check) -> Check:
+    """What the roll call says of a store, in words and in full.
+
+    Args:
+        data: a benchmark with a roll.
+        called: what was found.
+        counted: comparison by numbers.
+    """
+    roll = data.roll
+    if roll is None:
+        return counted
+    clips = sum(called.present.values())
+    complete = counted.complete and not called.unexpected and _as_published(roll, called)
+    lines = [_headline(data, called, counted, clips, complete)]
+    if not complete:
+        lines += _lines(roll, called)
+    elif called.doubled:
+        lines += [_doubled(roll, called)]
+    return Check(complete, counted.missing, "\n".join(lines), details(roll, called, complete, clips))
+
+
+def details(roll: Roll, called: Called, complete: bool, clips: int) -> dict[str, Any]:
+    """All that was found as plain values.
+
+    Returns:
+        ``complete``; ``clips`` at hand; ``exist`` and ``listed``, how many there are in all and how many of them
+        were left out by a list; ``absent``, ``unreadable``, ``unexpected`` and ``doubled``, each with ``clips``,
+        ``by`` (tag -> value -> number of clips) and ``names``.
+    """
+    groups = {
+        "absent": called.absent,
+        "unreadable": called.unreadable,
+        "unexpected": called.unexpected,
+        "doubled": called.doubled,
+    }
+    return {
+        "complete": complete,
+        "clips": clips,
+        "exist": len(called.exist),
+        "listed": len(called.listed),
+        **{what: _in_full(roll, names) for what, names in groups.items()},
+    }
+
+
+def describe(roll: Roll, names: Iterable[str], among: Iterable[str]) -> str:
+    """Some clips in a few words: whole groups that they are first, the rest summed up.
+
+    Args:
+        roll: what names say.
+        names: the clips to describe.
+        among: all clips that could have been among them; a group is whole where all of these are.
+
+    Example:
+        ``all of set-up 5 (3,240); 12 more, most of set-up 2 (8), action 9 (3), such as S002C...``
+    """
+    left = {name: numbers for name in sorted(names) if (numbers := roll.numbers(name)) is not None}
+    strange = sorted(set(names) - left.keys())
+    every = [numbers for name in among if (numbers := roll.numbers(name)) is not None]
+    whole = _whole_blocks(left.values(), every)
+    parts: list[str] = []
+    while len(left) > FEW and len(parts) < FEW:
+        block, values, gone = _largest(whole, left)
+        if len(gone) < 2:
+            break
+        more = " more" if parts and len(gone) < whole[block][values] else ""
+        parts.append(f"all of {_named(roll, dict(zip(block, values, strict=True)))} ({len(gone):,}{more})")
+        for name in gone:
+            del left[name]
+    parts += _summed_up(roll, left, bool(parts))
+    if strange:
+        shown = ", ".join(strange[:FEW]) + (" ..." if len(strange) > FEW else "")
+        parts.append(f"{len(strange):,} with names that do not follow the rule: {shown}")
+    return "; ".join(parts)
+
+
+def _as_published(roll: Roll, called: Called) -> bool:
+    """Whether the very clips are left out that published results leave out."""
+    without = called.exist - called.present.keys()
+    return len(without) == roll.listed and (not roll.listed or roll.digest_of(without) == roll.digest)
+
+
+def _everything(called: Called) -> bool:
+    return not called.unexpected and called.present.keys() == called.exist
+
+
+def _headline(data: Dataset, called: Called, counted: Check, clips: int, complete: bool) -> str:
+    listed = f" ({len(called.listed):,} more are on the list of clips to leave out)" if called.listed else ""
+    if complete:
+        return f"{counted.text}{listed}"
+    if _everything(called) and data.roll is not None and data.expected is not None:
+        return (
+            f"{data.name}: all {clips:,} clips that exist are here; published results leave out "
+            f"{data.roll.listed:,} with missing skeletons. Their list comes with the data; name it with --missing"
+        )
+    return f"{counted.text}{listed}"
+
+
+def _lines(roll: Roll, called: Called) -> list[str]:
+    lines = []
+    if called.absent:
+        unreadable = f" ({len(called.unreadable):,} of them could not be read)" if called.unreadable else ""
+        there = called.exist - set(called.listed)
+        lines.append(f"absent: {_clips(called.absent)}{unreadable}: {describe(roll, called.absent, there)}")
+    if called.unexpected:
+        lines.append(f"not in the data set: {_clips(called.unexpected)}: {describe(roll, called.unexpected, ())}")
+    if called.doubled:
+        lines.append(_doubled(roll, called))
+    if not called.listed and roll.listed and not _everything(called):
+        lines.append(f"no list of missing skeletons was used; published results leave {roll.listed:,} clips out")
+    elif called.listed and roll.digest_of(called.listed) != roll.digest:
+        listed = f"{len(called.listed):,} clips, published results {roll.listed:,}"
+        lines.append(f"the list is not the published one: it leaves out {listed}")
+    return lines
+
+
+def _doubled(roll: Roll, called: Called) -> str:
+    return f"there more than once: {_clips(called.doubled)}: {describe(roll, called.doubled, called.exist)}"
+
+
+def _clips(names: tuple[str, ...]) -> str:
+    return f"{len(names):,} clip" if len(names) == 1 else f"{len(names):,} clips"
+
+
+Whole = Mapping[tuple[str, ...], Mapping[tuple[int, ...], int]]  # tags -> their values -> number of clips
+
+
+def _whole_blocks(clips: Iterable[Mapping[str, int]], every: list[Mapping[str, int]]) -> Whole:
+    """The groups of ``every`` all of which are among ``clips``."""
+    own = list(clips)
+    found = {}
+    for block in BLOCKS:
+        count = Counter(_values(one, block) for one in own)
+        total = Counter(_values(one, block) for one in every)
+        found[block] = {values: number for values, number in count.items() if number == total[values]}
+    return found
+
+
+def _largest(whole: Whole, left: Numbers) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
+    """The whole group that has most of what is left, and its clips that are left."""
+    best: tuple[tuple[str, ...], tuple[int, ...], int] = ((), (), 0)
+    for block, groups in whole.items():
+        count = Counter(_values(one, block) for one in left.values())
+        for values in groups:
+            if count[values] > best[2]:
+                best = block, values, count[values]
+    block, values, number = best
+    gone = [name for name, one in left.items() if _values(one, block) == values] if number else []
+    return block, values, gone
+
+
+def _values(numbers: Mapping[str, int], block: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(numbers[tag] for tag in block)
+
+
+def _summed_up(roll: Roll, left: Numbers, more: bool) -> list[str]:
+    if not left:
+        return []
+    if len(left) <= FEW:
+        return [", ".join(left)]
+    said = []
+    for tag, word in roll.words.items():
+        (value, count), *others = Counter(one[tag] for one in left.values()).most_common()
+        said.append(f"{word} {value} ({count:,})" if others else f"{word} {value}")
+    first = next(iter(left))
+    return [f"{len(left):,}{' more' if more else ''}, most of {', '.join(said)}, such as {first}"]
+
+
+def _named(roll: Roll, values: Mapping[str, int]) -> str:
+    return ", ".join(f"{roll.words[tag]} {value}" for tag, value in values.items())
+
+
+def _in_full(roll: Roll, names: tuple[str, ...]) -> dict[str, Any]:
+    numbers = [found for name in names if (found := roll.numbers(name)) is not None]
+    by = {tag: dict(sorted(Counter(one[tag] for one in numbers).items())) for tag in roll.words}
+    return {
+        "clips": len(names),
+        "by": {tag: {str(value): count for value, count in counts.items()} for tag, counts in by.items()},
+        "names": list(names),
+    }
+
+
+def _stem(source: str) -> str:
+    return PurePath(source).stem
