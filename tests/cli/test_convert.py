@@ -85,6 +85,10 @@ def test_what_the_file_does_not_tell_is_said_by_options(checkpoint: Path, tmp_pa
     assert description["recipe"]["data"]["stream"] == "bone"
     assert description["recipe"]["encoder"]["heads"] == 2
     assert description["info"]["cleaning"] == {"clean": "ntu-agcn"}
+    words = ["convert", str(checkpoint), "-o", str(tmp_path / "arrays"), "--preprocessing", "agcn arrays"]
+    assert run(words) == 0
+    description = json.loads((tmp_path / "arrays" / "model.json").read_text())
+    assert description["info"]["cleaning"] == {"clean": "ntu-agcn", "preprocessing": "agcn arrays"}
 
 
 def test_recordings_cleaned_in_another_way_are_refused(

@@ -11,10 +11,10 @@ import pytest
 
 from skelact.config import Recipe, to_dict
 from skelact.errors import FileError, UserError
-from skelact.evaluation.compare import cleaning_words, compare
+from skelact.evaluation.compare import compare
 from skelact.evaluation.comparison_table import comparison_table, p_value, signed
 from skelact.evaluation.intervals import mcnemar, mean_and_deviation, paired_bootstrap, wilson
-from skelact.evaluation.stored import chosen_entries, read_results
+from skelact.evaluation.stored import chosen_entries, cleaning_words, read_results
 
 Right = Mapping[str, Mapping[str, Mapping[int, list[int]]]]  # entry, system, seed: 1 where a clip is right
 
@@ -269,7 +269,12 @@ def test_the_table(two: tuple[Path, Path]) -> None:
         "",
     ]
     first, second, third, fourth = (line.split("  ") for line in lines[2:])
-    assert [word.strip() for word in first if word.strip()] == ["linear", "difference", "McNemar p, seed by seed"]
+    assert [word.strip() for word in first if word.strip()] == [
+        "linear",
+        "accuracy",
+        "difference",
+        "McNemar p, seed by seed",
+    ]
     assert [word.strip() for word in second if word] == [str(two[0]), "60.0", "[31.3, 83.2]", "reference"]
     assert second[0] == str(two[0])
     told = [word.strip() for word in third if word.strip()]

@@ -20,6 +20,7 @@ COMMANDS = {
     "pretrain": "Learn an encoder from a store, without labels.",
     "evaluate": "Measure a trained encoder by the protocols of the field.",
     "compare": "Put the results of several runs side by side, with a paired test.",
+    "report": "Render results that are there to HTML or Markdown.",
     "convert": "Turn a checkpoint of the official SCD-Net code into a model.",
 }
 

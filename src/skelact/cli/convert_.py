@@ -16,6 +16,7 @@ def run(
     skeleton: str = "ntu25",
     stream: Literal["joint", "bone", "motion"] = "joint",
     clean: str = "ntu-agcn",
+    preprocessing: str = "",
     heads: int = 8,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
@@ -31,6 +32,7 @@ def run(
         stream: that it was trained on.
         clean: cleaning of the recordings that it was trained on, as for import: stores cleaned in another way
             are refused.
+        preprocessing: what others had done to the recordings before, as the store of their arrays says it.
         heads: of its transformer.
         as_json: print the result as JSON.
     """
@@ -42,7 +44,8 @@ def run(
         raise unknown("skeleton", skeleton, SKELETONS)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} exists and is not empty. Choose another folder with -o")
-    model = convert_official(checkpoint, SKELETONS[skeleton], described(clean), stream, heads)
+    cleaning = described(clean) | ({"preprocessing": preprocessing} if preprocessing else {})
+    model = convert_official(checkpoint, SKELETONS[skeleton], cleaning, stream, heads)
     model.save(out)
     source, encoder = model.info["source"], model.encoder
     if as_json:

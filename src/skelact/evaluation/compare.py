@@ -1,6 +1,6 @@
 """Runs side by side: the same test clips, seeds, intervals and a paired test of every difference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from skelact.errors import UserError
 from skelact.evaluation.intervals import mcnemar, paired_bootstrap
 from skelact.evaluation.protocol import SYSTEMS
 from skelact.evaluation.protocols import PROTOCOLS
-from skelact.evaluation.stored import Stored, chosen_entries
+from skelact.evaluation.stored import Stored, chosen_entries, cleaning_words
 
 FORMAT = 1
 DRAWS_SEED = 0  # of the bootstrap: the same results give the same intervals
@@ -91,23 +91,6 @@ def _measured_on(one: Stored) -> dict[str, str]:
         "the cleaning": cleaning_words(cleaning),
         "the fingerprint of the data": data["fingerprint"],
     }
-
-
-def cleaning_words(cleaning: Mapping[str, Any]) -> str:
-    """How recordings were cleaned, as ``Store.cleaning`` has it, in words.
-
-    Example:
-        >>> cleaning_words({"clean.persons": 2, "clean.trim": True})
-        'persons=2, trim=true'
-        >>> cleaning_words({"clean": "ntu-agcn"})
-        'ntu-agcn'
-    """
-    words = []
-    for key, value in cleaning.items():
-        name = key.partition(".")[2] or key
-        told = str(value).lower() if isinstance(value, bool) else str(value)
-        words.append(told if name == "clean" else f"{name}={told}")
-    return ", ".join(words) or "unknown"
 
 
 def _check_clips(first: Stored, other: Stored) -> None:

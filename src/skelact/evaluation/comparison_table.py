@@ -18,7 +18,7 @@ def comparison_table(comparison: Mapping[str, Any]) -> str:
         f"{place}: {data['clips']['test']} test clips, accuracy in %, mean ± deviation over seeds [95 % interval]"
     ]
     for entry in comparison["protocols"].values():
-        rows = [[entry["title"], "", "difference", "McNemar p, seed by seed"]]
+        rows = [[entry["title"], "accuracy", "difference", "McNemar p, seed by seed"]]
         rows += [[row_name(row), row_value(row), *row_difference(row, entry)] for row in entry["rows"]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         block = ("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows)

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,7 +14,10 @@ from skelact.evaluation import figures
 from skelact.evaluation.evaluate import Evaluation
 from skelact.evaluation.examples import examples
 from skelact.evaluation.maps import map_of, spread_over
-from skelact.evaluation.results import SYSTEMS
+from skelact.evaluation.protocol import SYSTEMS
+from skelact.evaluation.protocols import PROTOCOLS
+from skelact.evaluation.stored import cleaning_words
+from skelact.evaluation.table import families, system_names, whole
 
 NOT_LOSSES = {"epoch", "step", "total", "lr", "clips_per_second"}  # what metrics.jsonl holds beside the loss parts
 CONFUSIONS = 6  # of the most frequent mistakes that are told in words
@@ -31,29 +34,56 @@ def write_report(evaluation: Evaluation, path: Path | None = None) -> Path:
         The file.
     """
     path = path or evaluation.folder / "report.html"
-    template = Template((Path(__file__).parent / "report.html").read_text(encoding="utf-8"))
     results = evaluation.results
-    sections = [
+    pictures = _maps(evaluation) + examples(evaluation)
+    body = sections(evaluation.run, results, _class_accuracies(evaluation), pictures)
+    path.write_text(page(title_of(results), lead_of(results), body, results), encoding="utf-8")
+    return path
+
+
+def sections(
+    run: Path, results: Mapping[str, Any], untrained: Mapping[str, Mapping[str, float]], pictures: str = ""
+) -> list[str]:
+    """HTML of all that results say, from top to bottom.
+
+    Args:
+        run: folder of the run, for the curves of its training.
+        results: what ``results.json`` says.
+        untrained: the untrained encoder's accuracy by entry and class, for the entries of ``whole``.
+        pictures: HTML of what is drawn from features.
+    """
+    return [
         _notes(results),
         _tiles(results),
         _table(results),
-        _training(evaluation.run, results),
+        _measures(results),
+        _families(results),
+        _training(run, results),
         _probe(results),
-        _maps(evaluation),
-        examples(evaluation),
-        _confusion(evaluation),
+        pictures,
+        _confusion(results, untrained),
         _provenance(results),
         _settings(results),
     ]
-    page = template.substitute(
-        title=escape(_title(results)),
-        lead=_lead(results),
-        sections="\n".join(sections),
+
+
+def page(title: str, lead: str, body: Sequence[str], results: Mapping[str, Any]) -> str:
+    """A whole page of HTML.
+
+    Args:
+        title: plain text.
+        lead: HTML of the first paragraph.
+        body: HTML of the sections.
+        results: what ``results.json`` says, for version and date.
+    """
+    template = Template((Path(__file__).parent / "report.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        title=escape(title),
+        lead=lead,
+        sections="\n".join(body),
         version=escape(results["version"]),
         created=escape(results["created"]),
     )
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def percent(share: float) -> str:
@@ -66,13 +96,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _title(results: Mapping[str, Any]) -> str:
+def title_of(results: Mapping[str, Any]) -> str:
+    """What was trained, on what it was measured."""
     data = results["data"]
     held = f", held out {data['hold_out']}" if data["hold_out"] else ""
     return f"{results['method']} on {data['dataset'] or 'a store'}, {data['split']}{held}"
 
 
-def _lead(results: Mapping[str, Any]) -> str:
+def lead_of(results: Mapping[str, Any]) -> str:
+    """HTML of what the numbers rest on."""
     data, seeds = results["data"], results["seeds"]
     clips = data["clips"]
     return (
@@ -92,7 +124,7 @@ def _notes(results: Mapping[str, Any]) -> str:
 
 def _tiles(results: Mapping[str, Any]) -> str:
     tiles = []
-    for protocol in results["protocols"].values():
+    for protocol in whole(results["protocols"]).values():
         model, untrained = protocol["systems"]["model"], protocol["versus"]["untrained"]
         number = percent(model["value"]).removesuffix(" %")
         tiles.append(
@@ -120,7 +152,9 @@ def _p_values(versus: Mapping[str, Any]) -> str:
 
 
 def _table(results: Mapping[str, Any]) -> str:
-    protocols = results["protocols"]
+    protocols = whole(results["protocols"])
+    if not protocols:
+        return ""
     head = "".join(f"<th>{escape(protocol['title'])}</th>" for protocol in protocols.values())
     rows = []
     for system, name in SYSTEMS.items():
@@ -141,17 +175,81 @@ def _table(results: Mapping[str, Any]) -> str:
 
 
 def _cell(system: Mapping[str, Any]) -> str:
-    low, high = system["interval"]
-    lines = [f"95 %: {100 * low:.1f} to {100 * high:.1f}"]
+    lines = (
+        ["95 %: {:.1f} to {:.1f}".format(*(100 * end for end in system["interval"]))]
+        if "interval" in system
+        else []
+    )
     if len(system["seeds"]) > 1:
         lines.append("seeds: " + ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values()))
-    if system["best_on_test"]:
+    if system.get("best_on_test"):
         lines.append(f"best on test: {100 * system['best_on_test']['mean']:.1f}")
-    if system["without_copies"]:
+    if system.get("chosen"):
+        lines.append("learning rate: " + ", ".join(f"{one['lr']:g}" for one in system["chosen"].values()))
+    if system.get("without_copies"):
         lines.append(f"without copies: {100 * system['without_copies']['value']:.1f}")
     deviation = f" ± {100 * system['std']:.1f}" if system["std"] is not None else ""
     small = "".join(f"<small>{line}</small>" for line in lines)
     return f"{100 * system['value']:.1f}{deviation} %{small}"
+
+
+def _measures(results: Mapping[str, Any]) -> str:
+    """What protocols measure beside the accuracy: retrieval."""
+    tables = []
+    for protocol in whole(results["protocols"]).values():
+        systems = protocol["systems"]
+        rows = [
+            [
+                name.replace("_", " ").capitalize(),
+                *(_cell(values["measures"][name]) for values in systems.values()),
+            ]
+            for name in systems["model"]["measures"]
+        ]
+        if rows:
+            title = f"Retrieval, {protocol['title']}"
+            tables.append(_plain_table(title, list(system_names(protocol).values()), rows))
+    return "".join(tables)
+
+
+def _families(results: Mapping[str, Any]) -> str:
+    """A table for each protocol of several entries, and its curves."""
+    main, sections = whole(results["protocols"]), []
+    for name, family in families(results["protocols"]).items():
+        entries = [entry for key, entry in family.items() if key not in main]
+        if entries:
+            title = PROTOCOLS[name].title
+            rows = [[entry["title"], *(_cell(one) for one in entry["systems"].values())] for entry in entries]
+            sections.append(_plain_table(title.capitalize(), list(system_names(entries[0]).values()), rows))
+            sections.append(_curves(entries))
+    return "".join(sections)
+
+
+def _plain_table(title: str, names: list[str], rows: list[list[str]]) -> str:
+    """Rows of a title and cells that are HTML."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
+    )
+    table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>{escape(title)}</h2><div class="scroll">{table}</div>'
+
+
+def _curves(entries: list[Mapping[str, Any]]) -> str:
+    """Accuracy over what entries differ in, a line a system."""
+    charts: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
+    for entry in entries:
+        for point in entry["points"]:
+            lines = charts.setdefault((point["chart"], point["across"]), {})
+            for system, name in system_names(entry).items():
+                lines.setdefault(name, []).append((point["at"], entry["systems"][system]["value"]))
+    parts = []
+    for (title, across), lines in charts.items():
+        ordered = {name: sorted(points) for name, points in lines.items()}
+        if len(next(iter(ordered.values()))) > 1:
+            chart = figures.line_chart(ordered, across, "accuracy", percent=True, dots=True)
+            parts.append(f"<h3>{escape(title)}</h3><figure>{chart}</figure>")
+    return "".join(parts)
 
 
 def _training(run: Path, results: Mapping[str, Any]) -> str:
@@ -187,7 +285,7 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
 def _probe(results: Mapping[str, Any]) -> str:
     """Test accuracy after each epoch of every protocol that has epochs; first seed."""
     charts, seed = [], results["seeds"][0]
-    for protocol in results["protocols"].values():
+    for protocol in whole(results["protocols"]).values():
         curves = {
             SYSTEMS[system]: list(enumerate(next(iter(values["curves"].values())), start=1))
             for system, values in protocol["systems"].items()
@@ -219,26 +317,35 @@ def _maps(evaluation: Evaluation) -> str:
     )
 
 
-def _confusion(evaluation: Evaluation) -> str:
-    sections = []
+def _class_accuracies(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Of the untrained encoder, mean over the seeds, by entry and class."""
     classes, labels = evaluation.store.classes, evaluation.store.labels[evaluation.parts.test]
-    for name, protocol in evaluation.results["protocols"].items():
+    found = {}
+    for name in whole(evaluation.results["protocols"]):
+        right = np.mean([o.predicted == labels for o in evaluation.outcomes[name]["untrained"].values()], axis=0)
+        found[name] = {classes[c]: float(right[labels == c].mean()) for c in np.unique(labels)}
+    return found
+
+
+def _confusion(results: Mapping[str, Any], untrained: Mapping[str, Mapping[str, float]]) -> str:
+    found = []
+    classes = tuple(results["data"]["classes"])
+    for name, protocol in whole(results["protocols"]).items():
         table = np.array(protocol["confusion"])
-        shown = [c for c in range(len(classes)) if protocol["per_class"][classes[c]]["clips"]]
-        ours = [protocol["per_class"][classes[c]]["accuracy"] for c in shown]
-        clips = [protocol["per_class"][classes[c]]["clips"] for c in shown]
-        before = np.mean([o.predicted == labels for o in evaluation.outcomes[name]["untrained"].values()], axis=0)
-        theirs = [float(before[labels == c].mean()) for c in shown]
+        shown = [one for one in classes if protocol["per_class"][one]["clips"]]
+        ours = [protocol["per_class"][one]["accuracy"] for one in shown]
+        clips = [protocol["per_class"][one]["clips"] for one in shown]
+        theirs = [untrained[name][one] for one in shown]
         title = escape(protocol["title"])
-        sections.append(
+        found.append(
             f"<h2>Classes, {title}</h2><figure>"
-            f"{figures.class_bars([classes[c] for c in shown], ours, theirs, clips)}"
+            f"{figures.class_bars(shown, ours, theirs, clips)}"
             "<figcaption>Accuracy of each action; the mark is the untrained encoder.</figcaption></figure>"
             f"<h2>Confusion, {title}</h2><figure>{figures.confusion_matrix(table, classes)}"
             "<figcaption>Rows: what the clip shows; columns: what it was taken for; per cent of the row, all "
             f"seeds together. {_mistakes(table, classes)}</figcaption></figure>"
         )
-    return "".join(sections)
+    return "".join(found)
 
 
 def _mistakes(table: np.ndarray[Any, Any], classes: tuple[str, ...]) -> str:
@@ -261,6 +368,7 @@ def _provenance(results: Mapping[str, Any]) -> str:
         "Run": results["run"],
         "Data": f"{data['dataset'] or 'no known data set'}, in {data['store']}",
         "Fingerprint of the data": data["fingerprint"],
+        "Cleaning": cleaning_words(data.get("cleaning", {})),
         "Split": f"{data['split']}{', held out ' + data['hold_out'] if data['hold_out'] else ''}",
         "Seeds": ", ".join(map(str, results["seeds"])),
         "Machine": f"{computer['cpu']}, {computer['cores']} cores"

@@ -33,6 +33,11 @@ class Stored:
     results: dict[str, Any]
 
     @property
+    def home(self) -> Path:
+        """The run itself, also where its results were named."""
+        return self.run if self.folder.resolve() != self.run.resolve() else self.folder.parent.parent
+
+    @property
     def entries(self) -> dict[str, Any]:
         """The measured numbers by key: ``linear``, ``semi/10`` ..."""
         entries: dict[str, Any] = self.results["protocols"]
@@ -97,6 +102,23 @@ def where(results: Mapping[str, Any]) -> str:
     """What was measured on, in words: ``xview, held out camera=2``."""
     data = results["data"]
     return ", held out ".join(part for part in (data["split"] or "all clips", data["hold_out"]) if part)
+
+
+def cleaning_words(cleaning: Mapping[str, Any]) -> str:
+    """How recordings were cleaned, as ``Store.cleaning`` has it, in words.
+
+    Example:
+        >>> cleaning_words({"clean.persons": 2, "clean.trim": True})
+        'persons=2, trim=true'
+        >>> cleaning_words({"clean": "ntu-agcn"})
+        'ntu-agcn'
+    """
+    words = []
+    for key, value in cleaning.items():
+        name = key.partition(".")[2] or key
+        told = str(value).lower() if isinstance(value, bool) else str(value)
+        words.append(told if name == "clean" else f"{name}={told}")
+    return ", ".join(words) or "unknown"
 
 
 def chosen_entries(measured: Sequence[Stored], protocols: Sequence[str] = ()) -> list[str]:

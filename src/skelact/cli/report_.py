@@ -1,0 +1,32 @@
+"""``skelact report``: results that are there -> HTML or Markdown."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def run(
+    *runs: Path,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    split: str | None = None,
+    hold_out: str | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Render results that are there to HTML or Markdown.
+
+    Reads what evaluate wrote; nothing is measured again, so the maps and nearest clips of evaluate's own
+    report.html, which need the features, are not in it. Of several runs the comparison comes first.
+
+    Args:
+        runs: folders of runs that were evaluated.
+        out: the file to write, FILE.html or FILE.md.
+        split: which evaluation of each run; not needed where there is only one.
+        hold_out: likewise, such as camera=2.
+        overwrite: replace the file that is there.
+    """
+    from skelact.evaluation.pages import write_page
+    from skelact.evaluation.stored import read_results
+
+    print(write_page([read_results(one, split, hold_out) for one in runs], out, overwrite))
+    return 0
