@@ -1,14 +1,34 @@
 """Recipes can be read, say what they are for, and agree with what is told of them elsewhere."""
 
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from skelact.config import Recipe, load_recipe
+from skelact import cli
+from skelact.config import (
+    DataSettings,
+    EncoderSettings,
+    KnnSettings,
+    LinearSettings,
+    MethodSettings,
+    Recipe,
+    TrainSettings,
+    ViewSettings,
+    load_recipe,
+)
+from skelact.datasets import get_dataset
 from skelact.demo import RECIPE
+from skelact.evaluation import PROTOCOLS
 
-RECIPES = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.toml"))
+CHECKOUT = Path(__file__).resolve().parents[1]
+RECIPES = sorted((CHECKOUT / "recipes").glob("*.toml"))
+PUBLISHED = [("ntu60", "xsub"), ("ntu60", "xview"), ("ntu120", "xsub"), ("ntu120", "xset")]
+PUBLISHED += [("pku-mmd1", "xsub"), ("pku-mmd2", "xsub")]
+STREAMS = ("joint", "bone", "motion")
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
@@ -25,3 +45,91 @@ def test_the_small_recipe_is_the_one_of_the_demo_but_for_its_length() -> None:
     assert small == replace(
         RECIPE, data=replace(RECIPE.data, split=""), train=replace(RECIPE.train, epochs=small.train.epochs)
     )
+
+
+def cells() -> list[dict[str, str]]:
+    """The rows of the table of published cells, by column."""
+    text = (CHECKOUT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| set \|.*?(?=\n\n)", text, re.M | re.S)
+    assert table
+    head, _, *rows = [[word.strip() for word in line.strip("|").split("|")] for line in table[0].splitlines()]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def parsed(words: list[str]) -> dict[str, Any]:
+    """What a command would be called with; nothing is run."""
+    _, bound, *_ = cli.app.parse_args(words, exit_on_error=False, print_error=False)
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def cell_id(row: dict[str, str]) -> str:
+    return f"{row['set']} {row['split']} {row['stream']}"
+
+
+@pytest.mark.parametrize("row", cells(), ids=cell_id)
+def test_the_command_of_a_published_cell_means_that_cell(
+    row: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    pretrain, evaluate = (shlex.split(words) for words in row["command"].strip("`").split(" && "))
+    assert [words[:2] for words in (pretrain, evaluate)] == [["./skelact", "pretrain"], ["./skelact", "evaluate"]]
+    training, measuring = parsed(pretrain[1:]), parsed(evaluate[1:])
+    recipe = load_recipe(training["recipe"], (f"data.split={training['split']}", *training["settings"]))
+    assert recipe == Recipe(  # the defaults are the paper's settings
+        data=DataSettings(split=row["split"], persons=2, stream=row["stream"]),  # type: ignore[arg-type]
+    )
+    dataset = get_dataset(training["store"].name)
+    assert (dataset.name, row["split"]) in PUBLISHED
+    assert row["split"] in dataset.splits
+    assert (measuring["store"], measuring["run"]) == (training["store"], training["out"])
+    assert [measuring[name] for name in ("split", "hold_out", "settings")] == [None, None, ()]
+    assert measuring["protocol"] == "linear,knn"
+    assert set(measuring["protocol"].split(",")) <= set(PROTOCOLS)
+
+
+def test_the_defaults_are_the_settings_of_the_paper() -> None:
+    assert DataSettings().frames == 64
+    views = ViewSettings()
+    assert (views.min_crop, views.min_frames, views.probability, views.rotate_degrees) == (0.1, 64, 0.5, 30.0)
+    assert (views.shear, views.flip, views.upright, views.block_frames, views.hidden_blocks) == (
+        *(1.0, True, False),
+        *(4, 0.375),
+    )
+    assert EncoderSettings() == EncoderSettings(
+        "scdnet", (64, 256, 64), "joint", 1e-6, width=2048, heads=8, layers=1, dropout=0.1
+    )
+    method = MethodSettings()
+    assert (method.temperature, method.queue, method.momentum, method.projection) == (0.2, 8192, 0.999, 128)
+    train = TrainSettings()
+    assert (train.epochs, train.batch, train.optimizer, train.lr, train.momentum) == (451, 64, "sgd", 0.01, 0.9)
+    assert (train.weight_decay, train.schedule, train.milestones) == (1e-4, "step", (351,))
+    linear = LinearSettings()
+    assert (linear.lr, linear.momentum, linear.weight_decay, linear.batch) == (2.0, 0.9, 0.0, 1024)
+    assert (linear.epochs, linear.milestones, linear.standardize) == (80, (50, 70), False)
+    assert KnnSettings().k == 1
+
+
+def test_every_published_cell_has_its_command_and_a_run_of_its_own() -> None:
+    found = [
+        (re.search(r"stores/(\S+)", row["command"])[1], row["split"], row["stream"])  # type: ignore[index]
+        for row in cells()
+    ]
+    assert found == [(*cell, stream) for cell in PUBLISHED for stream in STREAMS]
+    assert len({re.search(r"-o (\S+)", row["command"])[1] for row in cells()}) == len(found)  # type: ignore[index]
+
+
+@pytest.mark.real
+def test_the_expected_numbers_are_those_that_were_verified_and_no_others(shared: Path) -> None:
+    text = (shared / "facts" / "scdnet.md").read_text(encoding="utf-8")
+    verified = {
+        name: [word.strip() or "–" for word in re.search(rf"^\| {name} \|(.*)\|$", text, re.M)[1].split("|")]  # type: ignore[index]
+        for name in ("linear", "1-NN retrieval")
+    }
+    assert len(verified["linear"]) == len(PUBLISHED)
+    for number, row in enumerate(cells()):
+        told = row["linear"], row["1-NN"]
+        joint = (verified["linear"][number // 3], verified["1-NN retrieval"][number // 3])
+        assert told == (joint if row["stream"] == "joint" else ("–", "–")), cell_id(row)
+        assert row["source"] == ("paper" if row["stream"] == "joint" else "none verified")
+        assert row["status"] == "not rerun"
