@@ -1,0 +1,190 @@
+"""Import a generated set of the size of NTU RGB+D: time, memory, files per second, and what is said of its splits.
+
+The files are in the real format: runs of frames of real ``.skeleton`` files, with noise on every joint, two people
+where the action has two, names and number of clips by the rule of the data set, so that the import is complete.
+Every file is read and parsed like a real one. Clips are shorter than real ones (84 frames on average) to save room:
+50 frames, which makes 8 GB of files and 1 GB of store.
+
+    python benchmarks/ntu60_size.py SCRATCH --like FOLDER
+
+``FOLDER`` has a few real files and the published list of missing skeletons. ``SCRATCH`` must be empty or new; it is
+left as it is, so that a second run with ``--again`` measures the import alone. The files that were just written are
+read from memory rather than from the disk as far as there is room.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from skelact.datasets import get_dataset
+from skelact.datasets.files import read_names
+from skelact.datasets.ntu_clips import LISTS, name_numbers
+
+TWO_PEOPLE = 50  # the first action of two
+VARIANTS = 24  # noisy copies of each real file that runs of frames are taken from
+NOISE = 0.005  # metres, standard deviation
+SHORTEST = 10  # frames
+PAUSE = 0.2  # seconds between looks at the memory
+
+
+def frames_of(path: Path) -> list[list[list[bytes]]]:
+    """The frames of a file: in each its bodies, of each the line of the body, the joint count and 25 joints."""
+    lines = path.read_bytes().split(b"\n")
+    frames, line = [], 1
+    for _ in range(int(lines[0])):
+        count = int(lines[line])
+        line += 1
+        bodies = [
+            [part.strip() for part in lines[start : start + 27]] for start in range(line, line + 27 * count, 27)
+        ]
+        line += 27 * count
+        if bodies:
+            frames.append(bodies)
+    return frames
+
+
+def noisy(frames: list[list[list[bytes]]], rng: np.random.Generator) -> list[bytes]:
+    """The text of each frame with noise on the positions."""
+    texts = []
+    for bodies in frames:
+        parts = [b"%d" % len(bodies)]
+        for identity, count, *joints in bodies:
+            parts += [identity, count]
+            for joint in joints:
+                *position, rest = joint.split(b" ", 3)
+                x, y, z = np.array(position, dtype=np.float64) + rng.normal(0.0, NOISE, 3)
+                parts.append(b"%.7f %.7f %.7f %s" % (x, y, z, rest))
+        texts.append(b"\n".join(parts))
+    return texts
+
+
+def write_clips(folder: Path, names: list[str], like: Path, frames: int, seed: int) -> int:
+    """Write a file for each name; the bytes of all."""
+    rng = np.random.default_rng(seed)
+    real = [frames_of(path) for path in sorted(like.glob("*.skeleton"))]
+    two = [max(len(bodies) for bodies in one) > 1 for one in real]
+    texts = {people: [noisy(one, rng) for one, pair in zip(real, two, strict=True) if pair == people
+                      for _ in range(VARIANTS)] for people in (False, True)}  # fmt: skip
+    size = 0
+    for name in names:
+        numbers = name_numbers(name)
+        pair = numbers is not None and numbers["action"] >= TWO_PEOPLE
+        text = texts[pair][rng.integers(len(texts[pair]))]
+        length = max(SHORTEST, int(rng.normal(frames, frames / 4)))
+        start = int(rng.integers(len(text)))
+        run = [text[(start + frame) % len(text)] for frame in range(length)]
+        content = b"\n".join([b"%d" % length, *run, b""])
+        (folder / f"{name}.skeleton").write_bytes(content)
+        size += len(content)
+    return size
+
+
+def descendants(root: int) -> Iterator[int]:
+    """A process and all that it and they started."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # gone meanwhile
+            continue
+        parents.setdefault(parent, []).append(int(path.parent.name))
+    found = [root]
+    for process in found:
+        found += parents.get(process, [])
+        yield process
+
+
+def memory(process: int, key: str) -> int:
+    """Bytes of a process, ``Rss`` or ``Pss`` (shared pages counted once among those who share them)."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))
+
+
+def measured(words: list[str]) -> dict[str, object]:
+    """Run a command of skelact; what it printed as JSON, seconds, and the highest memory of all its processes."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "skelact.cli", *words, "--json"], stdout=subprocess.PIPE)
+    peak, most = {"Rss": 0, "Pss": 0}, 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(PAUSE):
+            every = list(descendants(process.pid))
+            most = max(most, len(every))
+            for key in peak:
+                peak[key] = max(peak[key], sum(memory(one, key) for one in every))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    out, _ = process.communicate()
+    done.set()
+    watcher.join()
+    if process.returncode not in (0, 3):
+        sys.exit(f"skelact {words[0]} ended with {process.returncode}")
+    seconds = time.perf_counter() - started
+    said = json.loads(out)
+    return {"said": said, "seconds": seconds, "rss": peak["Rss"], "pss": peak["Pss"], "processes": most}
+
+
+def wanted_names(clips: int, listed: Path) -> list[str]:
+    """The names of the published clips, or so many of them, evenly spread."""
+    roll = get_dataset("ntu60").roll
+    assert roll is not None
+    names = sorted(set(roll.names()) - read_names(listed))
+    return [names[place] for place in np.linspace(0, len(names) - 1, min(clips, len(names))).astype(int)]
+
+
+def main() -> None:
+    about = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    about.add_argument("scratch", type=Path, help="empty or new folder")
+    about.add_argument("--like", type=Path, required=True, help="folder with real .skeleton files and the list")
+    about.add_argument("--clips", type=int, default=56_578)
+    about.add_argument("--frames", type=int, default=50, help="mean length of a clip")
+    about.add_argument("--processes", type=int, default=0, help="that import; 0: one per core")
+    about.add_argument("--seed", type=int, default=0)
+    about.add_argument("--again", action="store_true", help="take the files that an earlier run left")
+    given = about.parse_args()
+    files, store = given.scratch / "files", given.scratch / "store"
+    listed = given.like / LISTS[0]
+    if not given.again:
+        if given.scratch.exists() and any(given.scratch.iterdir()):
+            sys.exit(f"{given.scratch} is not empty; --again takes the files that are there")
+        files.mkdir(parents=True)
+        started = time.perf_counter()
+        size = write_clips(files, wanted_names(given.clips, listed), given.like, given.frames, given.seed)
+        print(
+            f"wrote {given.clips:,} files, {size / 1e9:.2f} GB, in {time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+    shutil.rmtree(store, ignore_errors=True)
+    words = [str(files), "--dataset", "ntu60", "--missing", str(listed), "--processes", str(given.processes)]
+    taken = measured(["import", *words, "-o", str(store)])
+    seen = measured(["inspect", str(store)])
+    count = len(os.listdir(files))
+    size = sum(path.stat().st_size for path in store.iterdir())
+    for what, result in (("import", taken), ("inspect", seen)):
+        print(
+            f"{what}: {result['seconds']:.0f} s, {count / result['seconds']:,.0f} clips/s, "
+            f"{result['processes']} processes, peak memory of all {result['pss'] / 1e6:,.0f} MB "
+            f"({result['rss'] / 1e6:,.0f} MB with shared pages counted in each)"
+        )  # fmt: skip
+    print(f"store: {size / 1e9:.2f} GB; left out: {len(taken['said']['left_out'])} files")
+    print(f"splits: {seen['said']['splits']}")
+    print(seen["said"]["check"])
+
+
+if __name__ == "__main__":
+    main()
