@@ -2,14 +2,14 @@
 
 The files are in the real format: runs of frames of real ``.skeleton`` files, with noise on every joint, two people
 where the action has two, names and number of clips by the rule of the data set, so that the import is complete.
-Every file is read and parsed like a real one. Clips are shorter than real ones (84 frames on average) to save room:
-50 frames, which makes 8 GB of files and 1 GB of store.
+Every file is read and parsed like a real one. Clips are shorter than real ones (84 frames on average) to save
+room: 50 frames, which makes 8 GB of files and 1 GB of store.
 
     python benchmarks/ntu60_size.py SCRATCH --like FOLDER
 
-``FOLDER`` has a few real files and the published list of missing skeletons. ``SCRATCH`` must be empty or new; it is
-left as it is, so that a second run with ``--again`` measures the import alone. The files that were just written are
-read from memory rather than from the disk as far as there is room.
+``FOLDER`` has a few real files and the published list of missing skeletons. ``SCRATCH`` must be empty or new; it
+is left as it is, so that a second run with ``--again`` measures the import alone. Files that were just written are
+read from memory rather than from the disk, as far as there is room.
 """
 
 import argparse
