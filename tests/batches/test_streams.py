@@ -5,10 +5,10 @@ import torch
 from skelact.batches import collate
 from skelact.batches.streams import bone_vectors, motion_vectors, to_stream
 from skelact.errors import UserError
-from skelact.skeletons import KINECT20, NTU25, Skeleton
+from skelact.skeletons import KINECT20, SKELETONS, Skeleton
 
 
-@pytest.mark.parametrize("skeleton", [NTU25, KINECT20], ids=lambda s: s.name)
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
 def test_bones_are_child_minus_parent(skeleton: Skeleton) -> None:
     clip = np.random.default_rng(0).normal(size=(4, 2, len(skeleton), 3))
     bones = bone_vectors(collate([clip], skeleton)).positions[0]
@@ -27,9 +27,10 @@ def test_bone_with_a_missing_end_is_missing() -> None:
     assert (bones.positions[~bones.valid] == 0).all()
 
 
-def test_motion_is_next_minus_this_and_ends_in_zero() -> None:
-    clip = np.random.default_rng(0).normal(size=(5, 1, 20, 3))
-    motion = motion_vectors(collate([clip], KINECT20)).positions[0]
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
+def test_motion_is_next_minus_this_and_ends_in_zero(skeleton: Skeleton) -> None:
+    clip = np.random.default_rng(0).normal(size=(5, 1, len(skeleton), 3))
+    motion = motion_vectors(collate([clip], skeleton)).positions[0]
     torch.testing.assert_close(motion[:4], torch.from_numpy(clip[1:] - clip[:-1]).float(), rtol=0, atol=1e-6)
     assert (motion[4] == 0).all()
 

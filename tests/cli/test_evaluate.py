@@ -145,7 +145,8 @@ def test_what_cannot_be_measured_is_one_sentence_and_status_2(
         (str(out), str(store), "--seed", "4"): f"run {out} has no seed 4. Seeds: 0, 1",
         (str(tmp_path / "no"), str(store)): f"run {tmp_path / 'no'} not found",
         (str(out), str(tmp_path / "sbu")): (
-            f"the model expects skeleton kinect20 (20 joints), {tmp_path / 'sbu'} holds sbu15 (15)"
+            f"the model expects skeleton kinect20 (20 joints), {tmp_path / 'sbu'} holds sbu15 (15). "
+            "--map-joints maps joints by their names"
         ),
     }
     for words, message in refused.items():
@@ -163,6 +164,56 @@ def test_an_unknown_split_names_the_nearest(
     capsys.readouterr()
     assert run(["evaluate", str(out), str(store), "--split", "xveiw"]) == 2
     assert "'xveiw'; did you mean 'xview'? Known: xsub, xview" in capsys.readouterr().err
+
+
+ALL = "linear,knn,finetune,semi,semi-finetune,few-shot,robust"
+QUICK = [
+    *("finetune.epochs=1", "finetune.batch=16", "semi.percent=[10, 50]", "few_shot.episodes=3"),
+    *("robust.joints=[0.25]", "robust.frames=[0.25]", "robust.noise=[0.03]", "robust.rates=[0.5]"),
+]
+
+
+def test_all_protocols_in_one_call_and_streams_fused(
+    trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two streams of real encoders, measured by everything, added up."""
+    out, store = trained
+    bone = tmp_path / "bone"
+    words = [word for setting in (*SMALL, "data.stream=bone") for word in ("--set", setting)]
+    assert run(["pretrain", str(store), "-o", str(bone), "--split", "xview", "--seed", "0", *words]) == 0
+    joint = tmp_path / "joint"
+    shutil.copytree(out / "seed-0", joint)
+    settings = [word for setting in QUICK for word in ("--set", setting)]
+    shown = [evaluated(capsys, one, store, "--protocol", ALL, "--no-report", *settings) for one in (joint, bone)]
+    whole = ["linear", "knn", "finetune"]
+    few = ["semi/10", "semi/50", "semi-finetune/10", "semi-finetune/50", "few-shot/1", "few-shot/5"]
+    changes = ["clean", "joints-0.25", "frames-0.25", "noise-0.03", "rate-0.5"]
+    changes += ["heading-30", "heading-90", "heading-180"]
+    robust = [f"robust/{probe}/{change}" for probe in ("linear", "knn") for change in changes]
+    for results in shown:
+        assert list(results["protocols"]) == [*whole, *few, *robust]
+        for key, entry in results["protocols"].items():
+            tuned = key.startswith(("finetune", "semi-finetune"))
+            assert list(entry["systems"]) == ["model", "untrained", *([] if tuned else ["raw"])], key
+            assert all(0 <= values["value"] <= 1 for values in entry["systems"].values())
+        protocols = results["protocols"]
+        for probe in ("linear", "knn"):  # clean clips are those of the protocols themselves
+            for system in ("model", "untrained", "raw"):
+                clean = protocols[f"robust/{probe}/clean"]["systems"][system]["seeds"]
+                assert clean == protocols[probe]["systems"][system]["seeds"]
+    raw = [results["protocols"]["knn"]["systems"]["raw"] for results in shown]
+    assert raw[0] == raw[1]  # fine-tuning before it has changed nothing
+    capsys.readouterr()
+    assert (
+        run(["fuse", str(joint), str(bone), "--weights", "0.6,0.4", "-o", str(tmp_path / "both"), "--json"]) == 0
+    )
+    fused = json.loads(capsys.readouterr().out)
+    assert list(fused["protocols"]) == [*whole, *few[:4]]
+    assert fused["settings"]["data"]["stream"] == "joint + bone"
+    assert fused["protocols"]["knn"]["systems"]["raw"]["seeds"] == raw[0]["seeds"]
+    page = tmp_path / "both.html"
+    assert run(["report", str(tmp_path / "both"), "-o", str(page)]) == 0
+    assert "scdnet joint + scdnet bone" in page.read_text()
 
 
 @pytest.mark.slow

@@ -56,6 +56,7 @@ def test_results_say_what_when_where_and_how(evaluation: Evaluation) -> None:
         "store": str(store.path),
         "dataset": "people",
         "skeleton": "kinect20",
+        "mapped_to": "",
         "fingerprint": store.fingerprint,
         "cleaning": {},
         "split": "xview",
@@ -184,6 +185,8 @@ def test_a_run_is_measured_on_what_it_held_out(kit: SimpleNamespace, store_path:
     assert set(own.store.columns["camera"][own.parts.test].tolist()) == {2}
     assert own.folder.name == "xview+camera=2"
     assert own.results["command"].endswith("--split xview --hold-out camera=2")
+    foreign = kit.write_run(tmp_path / "foreign", recipe, fingerprint="another")
+    assert evaluate(foreign, store_path, ["knn"]).folder.name == "xview"  # of another store nothing is held out
     whole = evaluate(run, store_path, ["knn"], hold_out="")
     assert set(whole.store.columns["camera"][whole.parts.test].tolist()) == {3}
     assert whole.folder.name == "xview"
@@ -213,7 +216,12 @@ def test_test_clips_that_were_seen_in_pretraining_are_told(
     assert evaluate(clean, store_path, ["knn"]).results["notes"] == []
     foreign = kit.write_run(tmp_path / "foreign", fingerprint="another")
     assert evaluate(foreign, store_path, ["knn"]).results["notes"] == [
-        "The encoder was trained on another store than it is measured on."
+        "The encoder was trained on a store without a name, and is measured on people."
+    ]
+    again = kit.write_run(tmp_path / "again", fingerprint="another", dataset="people")
+    assert evaluate(again, store_path, ["knn"]).results["notes"] == [
+        "The encoder was trained on another store of people than it is measured on: whether test clips were among "
+        "its clips cannot be told."
     ]
 
 

@@ -24,11 +24,29 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     Returns:
         Batch of (N, frames, M, V, C).
     """
-    count, longest, persons, joints, coordinates = batch.positions.shape
-    device, dtype = batch.device, batch.positions.dtype
-    step = torch.arange(frames, device=device, dtype=torch.float64) + 0.5
+    step = torch.arange(frames, device=batch.device, dtype=torch.float64) + 0.5
     last = (length - 1).unsqueeze(1)
     place = (step * length.unsqueeze(1) / frames - 0.5).clamp(min=0.0).minimum(last.double())  # (N, frames)
+    positions, valid = between_frames(batch, start, place, last)
+    return replace(batch, positions=positions, valid=valid, frames=torch.full_like(batch.frames, frames))
+
+
+def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions between the frames of each clip, linear.
+
+    Between a measured and a missing neighbour the measured one counts alone.
+
+    Args:
+        batch: positions (N, T, M, V, C).
+        start: (N,) int64, the frame that places are counted from.
+        place: (N, F) float64, at least 0, at most ``last``.
+        last: (N, 1) int64, the last frame that may be read, counted from ``start``.
+
+    Returns:
+        (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
+    """
+    count, longest, persons, joints, coordinates = batch.positions.shape
+    device, dtype = batch.device, batch.positions.dtype
     lower = place.floor().long()
     upper = (lower + 1).minimum(last)
     share = (place - lower).to(dtype)
@@ -43,12 +61,8 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     total = torch.where(valid, total, torch.ones_like(total))
     positions = rows[below] * (weight_below / total).unsqueeze(-1)
     positions += rows[above] * (weight_above / total).unsqueeze(-1)
-    return replace(
-        batch,
-        positions=positions.view(count, frames, persons, joints, coordinates),
-        valid=valid.view(count, frames, persons, joints),
-        frames=torch.full_like(batch.frames, frames),
-    )
+    frames = place.shape[1]
+    return positions.view(count, frames, persons, joints, coordinates), valid.view(count, frames, persons, joints)
 
 
 def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator) -> Tensor:

@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "Say what is in a store or a recording; draw it.",
     "pretrain": "Learn an encoder from a store, without labels.",
     "evaluate": "Measure a trained encoder by the protocols of the field.",
+    "fuse": "Add the scores of several evaluated runs, such as one a stream.",
     "compare": "Put the results of several runs side by side, with a paired test.",
     "report": "Render results that are there to HTML or Markdown.",
     "convert": "Turn a checkpoint of the official SCD-Net code into a model.",

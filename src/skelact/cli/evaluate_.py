@@ -18,23 +18,26 @@ def run(
     hold_out: str | None = None,
     seeds: Annotated[str, Parameter(name=["--seeds", "--seed"])] = "",
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    map_joints: Annotated[bool, Parameter(negative=())] = False,
     report: bool = True,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Measure a trained encoder by the protocols of the field.
 
-    Beside every number stand those of the same encoder untrained and of raw coordinates. Writes results.json,
-    predictions.csv and report.html to RUN/evaluation/SPLIT.
+    Beside every number stand those of the same encoder untrained and of raw coordinates. Features are computed
+    once for all protocols. Writes results.json, predictions.csv, scores.npz and report.html to
+    RUN/evaluation/SPLIT.
 
     Args:
         run: folder of a run, of a run of several seeds, or of a model.
         store: folder of the store.
-        protocol: linear, knn, or both.
+        protocol: several with commas: linear, knn, finetune, semi (few labels), semi-finetune, few-shot, robust.
         split: split of the store to measure on; that of the training when not given.
         hold_out: measure on training clips with this tag, such as camera=2, instead of the test part; what the
             training held out when neither this nor another split is given.
         seeds: only these seeds of the run, such as 0,2.
         settings: a setting of a protocol, such as --set knn.k=5; can be repeated.
+        map_joints: where the store has another skeleton than the training's, map its joints by their names.
         report: write report.html.
         as_json: print the results as JSON.
     """
@@ -52,6 +55,7 @@ def run(
             hold_out=hold_out,
             seeds=_numbers(seeds),
             settings=settings,
+            map_joints=map_joints,
             progress=show,
         )
         if report:

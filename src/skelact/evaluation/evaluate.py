@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skelact.config import Recipe, override
 from skelact.errors import UserError, unknown
@@ -15,8 +15,14 @@ from skelact.evaluation.notes import notes_on
 from skelact.evaluation.parts import Parts, labelled_parts
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.results import Outcomes, Truth, build, write, write_predictions
+from skelact.evaluation.robust import left_out
 from skelact.evaluation.runs import load_models
+from skelact.evaluation.scores import write_scores
+from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
+
+if TYPE_CHECKING:
+    from skelact.models import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +58,13 @@ def evaluate(
     hold_out: str | None = None,
     seeds: Sequence[int] = (),
     settings: tuple[str, ...] = (),
+    map_joints: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure the trained encoders of a run beside the same encoders untrained and raw coordinates.
 
-    Features are computed once; every protocol takes them from memory. Writes ``results.json`` and
-    ``predictions.csv`` to ``<run>/evaluation/<split>``.
+    Features are computed once; every protocol takes them from memory. Writes ``results.json``,
+    ``predictions.csv`` and ``scores.npz`` to ``<run>/evaluation/<split>``.
 
     Args:
         run: folder of a run, of a run of several seeds, or of a model.
@@ -65,9 +72,11 @@ def evaluate(
         protocols: names in ``PROTOCOLS``.
         split: name of the split; that of the training when None.
         hold_out: such as ``camera=2``: measure on these training clips instead of the test part. When None, what
-            the training held out if the split is the training's, otherwise nothing.
+            the training held out if store and split are the training's, otherwise nothing.
         seeds: only these seeds of the run; all when empty.
         settings: words such as ``linear.batch=256`` that override the protocols' settings.
+        map_joints: where the store has another skeleton than the encoder was trained on, map its joints by their
+            names.
         progress: told what is being done.
 
     Raises:
@@ -78,15 +87,14 @@ def evaluate(
     chosen = _known(protocols)
     models = load_models(Path(run), seeds)
     recipe = _with_settings(models[0].recipe, settings)
-    opened = Store(store)
-    opened.check_complete()
-    parts = labelled_parts(opened, *_which_part(recipe, split, hold_out))
+    opened = _opened(store, models[0], map_joints)
+    parts = labelled_parts(opened, *_which_part(models[0], opened, split, hold_out))
     outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
     originals = copied_from(opened, parts)
     truth = Truth.of(opened, parts, originals >= 0)
     results = build(
         run=Path(run),
-        command=_command(run, store, chosen, parts, recipe, seeds, settings),
+        command=_command(run, opened, chosen, parts, recipe, seeds, settings),
         store=opened,
         parts=parts,
         recipe=recipe,
@@ -94,12 +102,16 @@ def evaluate(
         entries=entries_of(chosen, recipe, opened),
         outcomes=outcomes,
         truth=truth,
-        notes=notes_on(models[0], opened, parts, originals),
+        notes=[
+            *notes_on(models[0], opened, parts, originals),
+            *(left_out(recipe, opened) if "robust" in chosen else []),
+        ],
     )
     results["seconds"] = round(time.perf_counter() - started, 2)
     folder = Path(run) / "evaluation" / parts.folder
     write(folder, results)
     write_predictions(folder, truth, outcomes)
+    write_scores(folder, truth, outcomes)
     return Evaluation(Path(run), opened, parts, recipe, outcomes, vectors, results, folder)
 
 
@@ -123,16 +135,33 @@ def _with_settings(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
     return override(recipe, words)
 
 
-def _which_part(recipe: Recipe, split: str | None, hold_out: str | None) -> tuple[str, str]:
-    """The training's own split and hold-out, where none are named."""
-    same = split is None or split == recipe.data.split
-    default = recipe.data.hold_out if same else ""
-    return recipe.data.split if split is None else split, default if hold_out is None else hold_out
+def _opened(path: Path, model: "Model", map_joints: bool) -> Store:
+    """The store, in the layout that the encoder was trained on."""
+    store = Store(path)
+    store.check_complete()
+    if store.skeleton == model.skeleton:
+        return store
+    if map_joints:
+        return MappedStore(path, model.skeleton)
+    raise UserError(
+        f"the model expects skeleton {model.skeleton.name} ({len(model.skeleton)} joints), {path} holds "
+        f"{store.skeleton.name} ({len(store.skeleton)}). --map-joints maps joints by their names"
+    )
+
+
+def _which_part(model: "Model", store: Store, split: str | None, hold_out: str | None) -> tuple[str, str]:
+    """The training's own split and hold-out, where none are named; of another store, its split alone."""
+    trained = model.recipe.data
+    same = (split is None or split == trained.split) and (
+        model.info.get("fingerprint", store.fingerprint) == store.fingerprint
+    )
+    default = trained.hold_out if same else ""
+    return trained.split if split is None else split, default if hold_out is None else hold_out
 
 
 def _command(
     run: Path,
-    store: Path,
+    store: Store,
     protocols: Sequence[str],
     parts: Parts,
     recipe: Recipe,
@@ -140,11 +169,12 @@ def _command(
     settings: tuple[str, ...],
 ) -> str:
     """The command line that measures the same again; it spells out what was taken from the run."""
-    words = ["skelact", "evaluate", str(run), str(store), "--protocol", ",".join(protocols)]
+    words = ["skelact", "evaluate", str(run), str(store.path), "--protocol", ",".join(protocols)]
     words += ["--split", parts.split]
     words += ["--hold-out", parts.hold_out] if parts.hold_out or recipe.data.hold_out else []
     words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
     words += [word for setting in settings for word in ("--set", setting)]
+    words += ["--map-joints"] if isinstance(store, MappedStore) else []
     return shlex.join(words)
 
 

@@ -39,13 +39,14 @@ def line_chart(
         across: what x is.
         up: what y is.
         percent: y are shares, shown as 0 to 100 %.
-        dots: a dot at each point, where points are few and the line between them is not measured.
+        dots: a dot and a number on the axis at each point, where points are few and the line between them is not
+            measured.
     """
     kept = {name: _thinned([p for p in points if np.isfinite(p[1])]) for name, points in lines.items()}
     kept = {name: points for name, points in kept.items() if points}
     if not kept:
         return "<p>Nothing was recorded.</p>"
-    paper = _Paper([point for points in kept.values() for point in points])
+    paper = _Paper([point for points in kept.values() for point in points], dots)
     parts = [paper.grid(across, percent)]
     ends = _apart([paper.place(*points[-1])[1] for points in kept.values()], 15, paper.top, paper.floor)
     for number, ((name, points), end) in enumerate(zip(kept.items(), ends, strict=True)):
@@ -73,9 +74,10 @@ class _Paper:
     width, height, left, top = 760, 260, 52, 14
     wall, floor = 760 - 150, 260 - 42  # right and lower end of the axes; names stand right of the wall
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, at_points: bool = False) -> None:
         xs, ys = zip(*points, strict=True)
-        self.x_ticks = [tick for tick in {min(xs), *_ticks(min(xs), max(xs))} if min(xs) <= tick <= max(xs)]
+        inside = {tick for tick in (min(xs), *_ticks(min(xs), max(xs))) if min(xs) <= tick <= max(xs)}
+        self.x_ticks = sorted(set(xs) if at_points else {tick for tick in inside if tick == round(tick)})
         self.y_ticks = _ticks(min(ys), max(ys))
         self.low = min(xs), self.y_ticks[0]
         self.high = max(max(xs), min(xs) + 1e-9), self.y_ticks[-1]
@@ -101,11 +103,10 @@ class _Paper:
                 f'<text class="tick" x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
             )
         for tick in self.x_ticks:
-            if tick == round(tick):  # epochs are whole
-                x = self.place(tick, self.low[1])[0]
-                parts.append(
-                    f'<text class="tick" x="{x:.1f}" y="{self.floor + 18}" text-anchor="middle">{tick:g}</text>'
-                )
+            x = self.place(tick, self.low[1])[0]
+            parts.append(
+                f'<text class="tick" x="{x:.1f}" y="{self.floor + 18}" text-anchor="middle">{tick:g}</text>'
+            )
         return "".join(parts)
 
 

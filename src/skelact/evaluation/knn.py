@@ -28,8 +28,8 @@ def knn(
     the most votes, the one among them with the nearest neighbour wins.
 
     Returns:
-        Predictions. Scores are, for k = 1, the highest similarity to a training vector of each class (their
-        largest is the answer), otherwise the shares of the votes. ``measures`` say how well the whole training
+        Predictions. Scores are, for k = 1, the highest similarity to a training vector of each class, otherwise
+        the shares of the votes; the largest is the answer. ``measures`` say how well the whole training
         part is ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
 
     Raises:
@@ -56,8 +56,8 @@ def knn(
     predicted = majority(votes)
     measures = {"mean_average_precision": float(precision.mean())}
     measures |= {f"recall_at_{k}": float(found[:, i].mean()) for i, k in enumerate(settings.recall)}
-    scores = _similarities(best, predicted) if settings.k == 1 else _shares(votes, train.classes)
-    return Outcome(predicted, accuracy(predicted, test.labels), scores, measures=measures)
+    scores = best.astype(np.float32) if settings.k == 1 else _shares(votes, train.classes)
+    return Outcome(predicted, accuracy(predicted, test.labels), _agreeing(scores, predicted), measures=measures)
 
 
 def votes_of_nearest(train: Labelled, test: Labelled, k: int) -> Outcome:
@@ -65,7 +65,8 @@ def votes_of_nearest(train: Labelled, test: Labelled, k: int) -> Outcome:
     indices, _ = nearest(train.vectors, test.vectors, k)
     votes = train.labels[indices]
     predicted = majority(votes)
-    return Outcome(predicted, accuracy(predicted, test.labels), _shares(votes, train.classes))
+    scores = _agreeing(_shares(votes, train.classes), predicted)
+    return Outcome(predicted, accuracy(predicted, test.labels), scores)
 
 
 def average_precision(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -108,9 +109,8 @@ def _check(train: Labelled, settings: KnnSettings) -> None:
         raise UserError(f"knn.recall must be numbers of neighbours from 1 on, got {list(settings.recall)}")
 
 
-def _similarities(best: NDArray[np.float64], predicted: NDArray[np.int64]) -> NDArray[np.float32]:
-    """In float32; where rounding made two classes equal, the answer is put a step above."""
-    scores = best.astype(np.float32)
+def _agreeing(scores: NDArray[np.float32], predicted: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores whose largest is the answer: where classes are equal, the answer is put the smallest step above."""
     wrong = np.flatnonzero(scores.argmax(axis=1) != predicted)
     scores[wrong, predicted[wrong]] = np.nextafter(scores[wrong].max(axis=1), np.float32(np.inf))
     return scores

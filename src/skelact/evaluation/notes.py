@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.evaluation.parts import Parts
+from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
 
 if TYPE_CHECKING:
@@ -49,8 +50,24 @@ def notes_on(model: "Model", store: Store, parts: Parts, originals: NDArray[np.i
             f"that was on {_training_part(model)}."
         )
     if model.info.get("fingerprint", store.fingerprint) != store.fingerprint:
-        notes.append("The encoder was trained on another store than it is measured on.")
+        notes.append(_other_store(str(model.info.get("dataset", "")), store))
+    if isinstance(store, MappedStore):
+        missing = f"; missing: {', '.join(store.map.missing)}" if store.map.missing else ""
+        notes.append(
+            f"Joints of {store.map.source.name} were mapped by their names to {store.skeleton.name}, which the "
+            f"encoder was trained on{missing}."
+        )
     return notes
+
+
+def _other_store(dataset: str, store: Store) -> str:
+    if dataset and dataset == store.dataset:
+        return (
+            f"The encoder was trained on another store of {dataset} than it is measured on: whether test clips "
+            "were among its clips cannot be told."
+        )
+    names = (name or "a store without a name" for name in (dataset, store.dataset))
+    return "The encoder was trained on {}, and is measured on {}.".format(*names)
 
 
 def _training_part(model: "Model") -> str:

@@ -1,17 +1,22 @@
 """The table of protocols."""
 
 from skelact.evaluation.few_shot import FEW_SHOT
+from skelact.evaluation.finetune import FINETUNE, SEMI_FINETUNE
 from skelact.evaluation.knn import KNN
 from skelact.evaluation.linear import LINEAR
 from skelact.evaluation.protocol import Protocol
+from skelact.evaluation.robust import ROBUST
 from skelact.evaluation.semi import SEMI
 
-# In the order in which they are shown; the keys of their entries start with their name.
+# In the order in which they are explained; the keys of their entries start with their name.
 PROTOCOLS: dict[str, Protocol] = {
     "linear": LINEAR,
     "knn": KNN,
+    "finetune": FINETUNE,
     "semi": SEMI,
+    "semi-finetune": SEMI_FINETUNE,
     "few-shot": FEW_SHOT,
+    "robust": ROBUST,
 }
 
 

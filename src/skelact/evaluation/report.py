@@ -17,7 +17,7 @@ from skelact.evaluation.maps import map_of, spread_over
 from skelact.evaluation.protocol import SYSTEMS
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.stored import cleaning_words
-from skelact.evaluation.table import families, system_names, whole
+from skelact.evaluation.table import families, system_names, trained_elsewhere, whole
 
 NOT_LOSSES = {"epoch", "step", "total", "lr", "clips_per_second"}  # what metrics.jsonl holds beside the loss parts
 CONFUSIONS = 6  # of the most frequent mistakes that are told in words
@@ -106,11 +106,13 @@ def title_of(results: Mapping[str, Any]) -> str:
 def lead_of(results: Mapping[str, Any]) -> str:
     """HTML of what the numbers rest on."""
     data, seeds = results["data"], results["seeds"]
-    clips = data["clips"]
+    clips, trained = data["clips"], trained_elsewhere(results)
+    elsewhere = f"Trained on {escape(trained)}. " if trained else ""
     return (
         f"{clips['train']:,} training clips and {clips['test']:,} test clips of {len(data['classes'])} actions, "
-        f"skeleton {escape(data['skeleton'])}; {_seeds(seeds)}. The encoder is frozen; every number is that of "
-        "the last epoch, and stands beside the same encoder before its training and the raw coordinates."
+        f"skeleton {escape(data['skeleton'])}; {_seeds(seeds)}. {elsewhere}"
+        "The encoder is frozen but for fine-tuning; every number is that of the last epoch, and stands beside the "
+        "same encoder before its training and the raw coordinates."
     )
 
 

@@ -20,6 +20,7 @@ from skelact.evaluation.machine import machine
 from skelact.evaluation.parts import Parts
 from skelact.evaluation.protocol import Entry
 from skelact.evaluation.protocols import protocol_of
+from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
 
 FORMAT = 1
@@ -93,7 +94,8 @@ def build(
         "data": {
             "store": str(store.path),
             "dataset": store.dataset,
-            "skeleton": store.skeleton.name,
+            "skeleton": (store.map.source if isinstance(store, MappedStore) else store.skeleton).name,
+            "mapped_to": store.skeleton.name if isinstance(store, MappedStore) else "",  # layout of the encoder
             "fingerprint": store.fingerprint,
             "cleaning": store.cleaning,
             "split": parts.split,
@@ -132,7 +134,7 @@ def write_predictions(folder: Path, truth: Truth, outcomes: Outcomes) -> Path:
 
     Entries of several episodes have several answers for each clip and are left out.
     """
-    columns = {name: outcome.predicted for name, outcome in _flat(outcomes) if outcome.episodes is None}
+    columns = {name: outcome.predicted for name, outcome in one_by_one(outcomes) if outcome.episodes is None}
     path = folder / "predictions.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -143,7 +145,7 @@ def write_predictions(folder: Path, truth: Truth, outcomes: Outcomes) -> Path:
     return path
 
 
-def _flat(outcomes: Outcomes) -> Iterator[tuple[str, Outcome]]:
+def one_by_one(outcomes: Outcomes) -> Iterator[tuple[str, Outcome]]:
     """``linear/model/seed-0`` and its outcome, one by one."""
     for entry, systems in outcomes.items():
         for system, seeds in systems.items():

@@ -83,7 +83,8 @@ def validation_groups(
     """
     values = np.unique(groups)
     if len(values) < 2:
-        raise UserError(f"all training clips have the value {str(values[0])!r}, so none can be left out to choose on")
+        only = str(values[0])
+        raise UserError(f"all training clips have the value {only!r}, so none can be left out to choose on")
     held = np.zeros(len(groups), dtype=bool)
     for place in drawn_order(values.tolist(), seed, "validation")[:-1]:
         held |= groups == values[place]

@@ -92,10 +92,20 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+def trained_elsewhere(results: Mapping[str, Any]) -> str:
+    """What the encoder was trained on where that is another store than it is measured on, otherwise nothing."""
+    model = results["model"]
+    if model.get("fingerprint", results["data"]["fingerprint"]) == results["data"]["fingerprint"]:
+        return ""
+    return str(model.get("dataset") or "another store")
+
+
 def _caption(results: Mapping[str, Any]) -> str:
     data, seeds = results["data"], len(results["seeds"])
+    trained = trained_elsewhere(results)
     where = ", ".join(filter(None, (data["dataset"], data["split"], data["hold_out"])))
     over = f", mean ± deviation of {seeds} seeds" if seeds > 1 else ""
+    where = f"trained on {trained}, measured on {where}" if trained else where
     return f"{where}: {data['clips']['test']} test clips, accuracy in %{over} [95 % interval]"
 
 

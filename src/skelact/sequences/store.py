@@ -58,6 +58,7 @@ class Store:
         self.unit: str = self.info["unit"]
         self.up: str = self.info["up"]
         self.coordinates: int = self.info["coordinates"]
+        self._joints = len(self.skeleton)  # on disk
         self.fingerprint: str = self.info["fingerprint"]
         self.columns: Mapping[str, NDArray[Any]] = MappingProxyType(self._read_columns())
         place = {name: number for number, name in enumerate(self.classes)} | {"": -1}
@@ -205,7 +206,7 @@ class Store:
         return found
 
     def _bytes(self, rows: int) -> int:
-        return int(rows * len(self.skeleton) * self.coordinates * np.dtype(self.info["dtype"]).itemsize)
+        return int(rows * self._joints * self.coordinates * np.dtype(self.info["dtype"]).itemsize)
 
     def _check_shards(self) -> None:
         for shard in self.info["shards"]:
@@ -229,7 +230,7 @@ class Store:
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise FileError(path, f"not a .npy file ({error}); import again with --overwrite") from error
-        expected = (len(self.skeleton), self.coordinates)
+        expected = (self._joints, self.coordinates)
         if mapped.shape[1:] != expected or mapped.dtype != self.info["dtype"] or len(mapped) < shard["rows"]:
             raise FileError(path, f"holds {mapped.dtype} {mapped.shape}, expected {(shard['rows'], *expected)}")
         self._open[number] = np.asarray(mapped)  # a plain array over the same memory: slicing it is cheaper

@@ -29,6 +29,7 @@ from skelact.training.events import EventLog
 from skelact.training.memory import keep_freed_memory
 from skelact.training.runs import Run
 from skelact.training.schedule import learning_rate
+from skelact.training.steps import build_optimizer, take_step
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class _Training:
         self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
         self.method = _build(recipe, store).to(device).train()
         learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
-        self.optimizer = _optimizer(learnt, self.settings)
+        self.optimizer = build_optimizer(learnt, self.settings)
 
     def go(self, stop: threading.Event, events: EventLog, progress: Callable[[Progress], None] | None) -> Model:
         counters = self._resume()
@@ -160,22 +161,12 @@ class _Training:
                 progress(Progress(counters.epoch, self.settings.epochs, done, total, parts, speed))
 
     def _step(self, epoch: int, step: int, rows: NDArray[np.int64]) -> StepLoss:
-        """One step: views, loss, gradient, update, what follows."""
-        seed = int(np.random.SeedSequence((self.settings.seed, epoch, step)).generate_state(1, np.uint64)[0])
-        torch.manual_seed(seed)  # dropout draws from torch's own generator
-        rng = torch.Generator(self.device).manual_seed(seed)
         batch = load_clips(self.store, rows, self.recipe.data.persons).to(self.device)
         done = epoch + step / self.steps
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, done)
-        views = self.method.views(batch, rng)
-        self.method.before_step()
-        loss = self.method.loss(views, done / self.settings.epochs)
-        self.optimizer.zero_grad()
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.method.after_step(loss)
-        return loss
+        draw = (self.settings.seed, epoch, step)
+        return take_step(self.method, self.optimizer, batch, draw, done / self.settings.epochs)
 
     def _end_of_epoch(self, counters: Counters, events: EventLog) -> None:
         means = {name: value / self.steps for name, value in counters.sums.items()}
@@ -208,14 +199,6 @@ def _build(recipe: Recipe, store: Store) -> Method:
         torch.manual_seed(seed + 1)  # projectors and queues: not the draws of the encoder again
         assert isinstance(encoder, SCDNetEncoder)
         return build_method(encoder, recipe, len(store.classes))
-
-
-def _optimizer(parameters: list[torch.nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
-    return torch.optim.SGD(
-        parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
-    )
 
 
 def _check_size(clips: int, settings: TrainSettings, store: Store) -> None:

@@ -1,0 +1,40 @@
+"""A store seen in another layout: its joints mapped one clip at a time, nothing copied on disk."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.sequences.store import Store
+from skelact.skeletons import Skeleton
+from skelact.skeletons.maps import joint_map
+
+
+class MappedStore(Store):
+    """A store whose positions are given in the layout ``target``.
+
+    Everything else is the store's own; joints that cannot be made are missing.
+
+    Args:
+        path: the folder.
+        target: the layout.
+
+    Attributes:
+        map: from the layout of the recordings to ``target``.
+
+    Raises:
+        UserError: as ``Store``; layouts without a joint in common.
+    """
+
+    def __init__(self, path: Path | str, target: Skeleton) -> None:
+        super().__init__(path)
+        self.map = joint_map(self.skeleton, target)
+        self.skeleton = target
+
+    def __reduce__(self) -> tuple[type["MappedStore"], tuple[Path, Skeleton]]:  # type: ignore[override]
+        """Worker processes open the folder anew."""
+        return MappedStore, (self.path, self.skeleton)
+
+    def positions(self, row: int) -> NDArray[np.float32]:
+        """(T, M, V, C) positions of a sequence in the layout of ``target``, NaN where not known."""
+        return self.map.apply(super().positions(row))

@@ -1,0 +1,45 @@
+"""One step of a training: the same for pretraining and for fine-tuning."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skelact.batches import Batch
+from skelact.config import TrainSettings
+from skelact.methods import Method, StepLoss
+
+
+def take_step(
+    method: Method, optimizer: torch.optim.Optimizer, batch: Batch, draw: tuple[int, ...], progress: float
+) -> StepLoss:
+    """Views, loss, gradient, update, what follows.
+
+    Args:
+        method: in training mode, on the batch's device.
+        optimizer: of its parameters; learning rates are set.
+        batch: whole clips.
+        draw: numbers that all random draws of the step come from, such as seed, epoch and step.
+        progress: of the training, 0 to 1.
+    """
+    seed = int(np.random.SeedSequence(draw).generate_state(1, np.uint64)[0])
+    torch.manual_seed(seed)  # dropout draws from torch's own generator
+    views = method.views(batch, torch.Generator(batch.device).manual_seed(seed))
+    method.before_step()
+    loss = method.loss(views, progress)
+    optimizer.zero_grad()
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    method.after_step(loss)
+    return loss
+
+
+def build_optimizer(
+    parameters: list[torch.nn.Parameter] | list[dict[str, Any]], settings: TrainSettings
+) -> torch.optim.Optimizer:
+    """The optimiser that the settings name, for parameters or for groups of them."""
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(
+        parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )

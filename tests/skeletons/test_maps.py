@@ -1,0 +1,134 @@
+"""Maps between layouts: the same names are the same joints, and what is made lies where it should."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from skelact.errors import UserError
+from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
+from skelact.skeletons.maps import MADE_OF, joint_map
+
+PAIRS = list(permutations((KINECT20, NTU25, SBU15), 2))
+of_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda layout: layout.name)
+
+
+def people(skeleton: Skeleton, seed: int = 0) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    shape = (4, 2, len(skeleton), 3)
+    return (skeleton.rest + rng.normal(scale=0.1, size=shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda one: one.name)
+def test_the_map_to_itself_changes_nothing(skeleton: Skeleton) -> None:
+    positions = people(skeleton)
+    positions[1, 0, 2] = np.nan
+    mapped = joint_map(skeleton, skeleton)
+    assert mapped.missing == ()
+    assert mapped.apply(positions).tobytes() == positions.tobytes()
+
+
+@of_pair
+def test_joints_of_the_same_name_come_back_as_they_went(source: Skeleton, target: Skeleton) -> None:
+    positions = people(source)
+    there = joint_map(source, target).apply(positions)
+    back = joint_map(target, source).apply(there)
+    common = [j for j, name in enumerate(source.joints) if name in target.joints]
+    assert len(common) >= 12
+    assert back[..., common, :].tobytes() == positions[..., common, :].tobytes()
+
+
+@of_pair
+def test_every_joint_of_the_known_layouts_can_be_made(source: Skeleton, target: Skeleton) -> None:
+    mapped = joint_map(source, target)
+    assert mapped.missing == ()
+    assert np.isfinite(mapped.apply(people(source))).all()
+    np.testing.assert_allclose(mapped.weights.sum(axis=1), 1)
+    assert (mapped.weights >= 0).all()
+
+
+@of_pair
+def test_somebody_at_rest_stands_as_the_target_stands(source: Skeleton, target: Skeleton) -> None:
+    """Within what the layouts differ in where they put joints of the same name."""
+    apart = np.linalg.norm(joint_map(source, target).apply(source.rest) - target.rest, axis=1)
+    assert apart.max() < 0.2, dict(zip(target.joints, apart.round(2).tolist(), strict=True))
+    assert np.median(apart) < 0.03
+
+
+@of_pair
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 999))
+def test_turning_and_mapping_commute(source: Skeleton, target: Skeleton, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    positions, shift = people(source, seed), rng.normal(size=3)
+    mapped = joint_map(source, target)
+    first = mapped.apply(positions @ turn.T + shift)
+    np.testing.assert_allclose(first, mapped.apply(positions) @ turn.T + shift, atol=1e-5)
+
+
+@of_pair
+def test_left_and_right_are_made_alike(source: Skeleton, target: Skeleton) -> None:
+    weights = joint_map(source, target).weights
+    np.testing.assert_allclose(weights, weights[target.mirror][:, source.mirror], atol=1e-6)
+
+
+def test_what_is_made_lies_between_what_it_is_made_of() -> None:
+    from_kinect, from_sbu = joint_map(KINECT20, NTU25), joint_map(SBU15, KINECT20)
+    neck = dict(zip(KINECT20.joints, from_kinect.weights[NTU25.index("neck")], strict=True))
+    assert neck["chest"] == pytest.approx(0.6, abs=0.02)  # heights 1.40 and 1.60, the neck at 1.48
+    assert neck["head"] == pytest.approx(0.4, abs=0.02)
+    pelvis = dict(zip(SBU15.joints, from_sbu.weights[KINECT20.index("pelvis")], strict=True))
+    assert (pelvis["left_hip"], pelvis["right_hip"]) == pytest.approx((0.5, 0.5))
+    positions = people(SBU15)
+    made = from_sbu.apply(positions)[..., KINECT20.index("pelvis"), :]
+    hips = [SBU15.index("left_hip"), SBU15.index("right_hip")]
+    np.testing.assert_allclose(made, positions[..., hips, :].mean(axis=-2), atol=1e-6)
+
+
+def test_what_was_not_measured_is_not_made_up() -> None:
+    positions = people(SBU15)
+    positions[2, 1, SBU15.index("left_hip")] = np.nan
+    made = joint_map(SBU15, KINECT20).apply(positions)
+    gone = {KINECT20.joints[j] for j in np.flatnonzero(np.isnan(made[2, 1]).any(axis=-1))}
+    assert gone == {"left_hip", "pelvis", "spine", "chest"}
+    assert np.isfinite(made[[0, 1, 3]]).all()
+
+
+def test_in_two_dimensions_too() -> None:
+    positions = people(KINECT20)
+    flat = joint_map(KINECT20, NTU25).apply(positions[..., :2])
+    np.testing.assert_allclose(flat, joint_map(KINECT20, NTU25).apply(positions)[..., :2], atol=1e-6)
+
+
+def part_of(skeleton: Skeleton, names: list[str]) -> Skeleton:
+    """A layout of some joints, all of them hanging from the first."""
+    rest = skeleton.rest[[skeleton.index(name) for name in names]]
+    every = tuple(range(len(names)))
+    return Skeleton("few", tuple(names), (0,) * len(names), {"body": every}, 0, "+y", "m", rest)
+
+
+def test_what_nothing_defines_stays_missing() -> None:
+    few = part_of(KINECT20, ["pelvis", "head", "left_hand"])
+    mapped = joint_map(few, KINECT20)
+    made = mapped.apply(few.rest)
+    assert {"left_elbow", "right_hand", "left_knee", "chest"} <= set(mapped.missing)
+    assert np.isnan(made[[KINECT20.index(name) for name in mapped.missing]]).all()
+    assert "left_wrist" not in mapped.missing  # where the hand is
+
+
+def test_layouts_with_nothing_in_common_are_refused() -> None:
+    few = Skeleton("few", ("tail",), (0,), {"all": (0,)}, 0, "+y", "m", np.zeros((1, 3), np.float32))
+    with pytest.raises(
+        UserError, match=r"^skeletons few and sbu15 have no joint in common: tail; head, neck, torso,"
+    ):
+        joint_map(few, SBU15)
+
+
+def test_the_table_names_joints_that_some_layout_has() -> None:
+    known = {name for skeleton in SKELETONS.values() for name in skeleton.joints}
+    used = {*MADE_OF, *(other for choices in MADE_OF.values() for others in choices for other in others)}
+    assert used <= known
