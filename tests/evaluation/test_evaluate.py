@@ -290,7 +290,7 @@ def test_unknown_names_are_refused_with_the_nearest(
             ["knn"],
             ("data.frames=3",),
             "--set data.frames=3: after the training only the protocols' settings can change: "
-            "few_shot.*, knn.*, linear.*, semi.*",
+            "few_shot.*, finetune.*, knn.*, linear.*, robust.*, semi.*",
         ),
         (
             ["knn"],

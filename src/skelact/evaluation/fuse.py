@@ -1,6 +1,7 @@
 """Late fusion: several models, such as one a stream, answer together by the weighted sum of their scores."""
 
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ def fuse(
             settings of them.
         FileError: scores that are not there or do not belong to the results beside them.
     """
+    started = time.perf_counter()
     shares = _shares(weights, measured)
     _check_same(measured, out)
     scores = [read_scores(one.folder / SCORES) for one in measured]
@@ -55,6 +57,7 @@ def fuse(
     truth = scores[0].truth
     outcomes = {key: _systems(key, measured, scores, shares) for key in keys}
     results = _results(measured, out, shares, weights, keys, outcomes, truth, protocols)
+    results["seconds"] = round(time.perf_counter() - started, 2)
     folder = out / "evaluation" / measured[0].folder.name
     write(folder, results)
     write_predictions(folder, truth, outcomes)

@@ -108,7 +108,8 @@ def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
 def _made_of(joint: str, source: Skeleton, target: Skeleton, asked: tuple[str, ...]) -> NDArray[np.float64] | None:
     """(V_source,) what a joint is made of; None where nothing is known. ``asked``: joints on the way to it."""
     if joint in source.joints:
-        return np.eye(len(source))[source.index(joint)]
+        itself: NDArray[np.float64] = np.eye(len(source))[source.index(joint)]
+        return itself
     for others in MADE_OF.get(joint, ()):
         found = [_made_of(other, source, target, (*asked, joint)) for other in others if other not in asked]
         parts = [part for part in found if part is not None]
