@@ -31,7 +31,7 @@ import pytest
 from skelact.config import load_recipe
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *(CHECKOUT / "docs").glob("*.md")])
+PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *(CHECKOUT / "docs").rglob("*.md")])
 SHOWN_ONLY = ("text", "powershell", "csv", "json")
 PIECE = re.compile(
     r"^<!-- docs-(?P<kind>test|run):(?P<words>.*?)-->$|^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
