@@ -80,7 +80,8 @@ def test_settings_cannot_be_changed_behind_a_run_s_back() -> None:
 
 def test_to_dict_holds_plain_values_of_every_setting() -> None:
     values = to_dict(Recipe())
-    assert list(values) == ["data", "views", "encoder", "method", "train", "linear", "knn"]
+    protocols = ["linear", "knn", "finetune", "semi", "few_shot", "robust"]
+    assert list(values) == ["data", "views", "encoder", "method", "train", *protocols]
     assert values["encoder"]["graph_widths"] == [64, 256, 64]
     assert values["knn"] == {"k": 1}
 
@@ -124,12 +125,13 @@ def test_words_override_the_file_which_overrides_the_defaults(tmp_path: Path) ->
         (
             "trian.epochs=3",
             "settings: unknown setting 'trian'; did you mean 'train'? "
-            "Known: data, encoder, knn, linear, method, train, views",
+            "Known: data, encoder, few_shot, finetune, knn, linear, method, robust, semi, train, views",
         ),
-        ("knn.kk=3", "settings: unknown setting 'knn.kk'; did you mean 'knn.k'? Known: knn.k"),
+        ("knn.kk=3", "settings: unknown setting 'knn.kk'; did you mean 'knn.k'? Known: knn.k, knn.recall"),
         (
             "epochs=3",
-            "settings: unknown setting 'epochs'. Known: data, encoder, knn, linear, method, train, views",
+            "settings: unknown setting 'epochs'. "
+            "Known: data, encoder, few_shot, finetune, knn, linear, method, robust, semi, train, views",
         ),
         ("train=3", "settings: train is a group of settings, got 3"),
         ("train.epochs.x=3", "settings: train.epochs must be int, got {'x': 3}"),

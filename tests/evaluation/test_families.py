@@ -81,6 +81,8 @@ def test_all_entries_are_on_the_page_and_in_the_table(
         assert entry["title"] in html
         for values in entry["systems"].values():
             assert f"{100 * values['value']:.1f}  [" in line
+    spread = entries["few-shot/1"]["systems"]["model"]["measures"]["deviation_over_episodes"]["value"]
+    assert f"deviation over episodes: {100 * spread:.1f}" in html
     assert html.count('class="dot ') == 2 * 2 * 3  # charts, points, systems
 
 

@@ -62,21 +62,21 @@ def stage_bar() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    last, said = "", time.monotonic()
+    last, before, said = "", 0, time.monotonic()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def show(stage: str, done: int, total: int) -> None:
-            nonlocal last, said
+            nonlocal last, before, said
             word = stage.partition(" ")[0]
-            if word != last:
+            if word != last or done < before:  # something else has begun: the time left is that of its own
                 bar.reset(task)
             bar.update(task, description=stage, completed=done, total=total)
             late = time.monotonic() - said > SECONDS_BETWEEN_LINES
             if not console.is_terminal and (word != last or late):
                 print(stage, file=sys.stderr, flush=True)
                 said = time.monotonic()
-            last = word
+            last, before = word, done
 
         yield show
 

@@ -184,6 +184,9 @@ def _cell(system: Mapping[str, Any]) -> str:
     )
     if len(system["seeds"]) > 1:
         lines.append("seeds: " + ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values()))
+    episodes = system.get("measures", {}).get("deviation_over_episodes")
+    if episodes:
+        lines.append(f"deviation over episodes: {100 * episodes['value']:.1f}")
     if system.get("best_on_test"):
         lines.append(f"best on test: {100 * system['best_on_test']['mean']:.1f}")
     if system.get("chosen"):
