@@ -83,7 +83,7 @@ def test_to_dict_holds_plain_values_of_every_setting() -> None:
     protocols = ["linear", "knn", "finetune", "semi", "few_shot", "robust"]
     assert list(values) == ["data", "views", "encoder", "method", "train", *protocols]
     assert values["encoder"]["graph_widths"] == [64, 256, 64]
-    assert values["knn"] == {"k": 1}
+    assert values["knn"] == {"k": 1, "recall": [1, 5, 10]}
 
 
 @pytest.mark.parametrize(
