@@ -79,7 +79,9 @@ def said_again(data: Dataset, split: str, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("data", "split"), [(NTU60, "xsub"), (NTU60, "xview"), (NTU120, "xsub"), (NTU120, "xset")], ids=str
+    ("data", "split"),
+    [(NTU60, "xsub"), (NTU60, "xview"), (NTU120, "xsub"), (NTU120, "xset")],
+    ids=["ntu60-xsub", "ntu60-xview", "ntu120-xsub", "ntu120-xset"],
 )
 def test_the_split_of_every_clip(data: Dataset, split: str) -> None:
     wrong = [name for name in all_names(data) if part(data, split, name) != said_again(data, split, name)]

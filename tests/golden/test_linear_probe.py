@@ -1,6 +1,5 @@
 """The probe on features that are computed once is the probe that runs the frozen encoder in every epoch."""
 
-
 import numpy as np
 import pytest
 import torch
