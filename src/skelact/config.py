@@ -42,6 +42,7 @@ class ViewSettings:
     upright: bool = False  # the main axis is always the vertical one
     flip: bool = True  # exchange left and right joints
     shear: float = 1.0  # largest off-diagonal of the shear matrix
+    noise: float = 0.0  # largest deviation of normal noise, in the store's unit; not in the paper
     seed_joints: float = 0.2  # spatial mask: share of joints drawn as seeds (5 of 25)
     hidden_joints: float = 0.32  # spatial mask: share of joints hidden (8 of 25)
     block_frames: int = 4  # temporal mask: frames in a block

@@ -12,6 +12,7 @@ from skelact.batches.augment import (
     apply_matrices,
     chosen,
     exchange_sides,
+    random_noise,
     random_rotations,
     random_shears,
     rotation_matrices,
@@ -97,6 +98,27 @@ def test_missing_joints_change_sides_with_their_positions() -> None:
     swapped = exchange_sides(collate([clip], KINECT20), torch.tensor([True]))
     assert swapped.valid[0, 0, 0, 7]
     assert not swapped.valid[0, 0, 0, 11]
+
+
+def test_noise_has_another_deviation_for_each_clip_and_spares_what_is_missing() -> None:
+    batch = make_batch(200)
+    valid = batch.valid.clone()
+    valid[:, 3:9, 0, 5] = False
+    batch = batch.with_positions(batch.positions, valid)
+    noisy = random_noise(batch, 0.04, rng())
+    assert (noisy.positions[~valid] == 0).all()
+    change = (noisy.positions - batch.positions).flatten(1).std(dim=1)  # (N,)
+    assert change.max() < 0.0405
+    torch.testing.assert_close(change.mean(), torch.tensor(0.02), atol=0.003, rtol=0)
+    assert change.std() > 0.01
+
+
+def test_a_view_without_noise_draws_as_if_there_were_no_such_setting() -> None:
+    batch, data = make_batch(4), DataSettings(frames=16)
+    plain, noisy = (random_view(batch, data, ViewSettings(noise=noise), rng(2)) for noise in (0.0, 0.02))
+    again = random_view(batch, data, ViewSettings(), rng(2))
+    assert torch.equal(plain.positions, again.positions)
+    assert not torch.equal(plain.positions, noisy.positions)
 
 
 def test_masks_hide_as_many_as_stated() -> None:

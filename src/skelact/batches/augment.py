@@ -73,6 +73,17 @@ def apply_matrices(batch: Batch, matrices: Tensor) -> Batch:
     return replace(batch, positions=turned.view(shape))
 
 
+def random_noise(batch: Batch, largest: float, rng: torch.Generator) -> Batch:
+    """Normal noise on every measured coordinate; its deviation is U(0, largest) for each clip.
+
+    Two views of a recording share the jitter of its recorder, and no two recordings do. An encoder that is asked
+    which views belong together learns to read it, unless each view has some of its own.
+    """
+    deviation = uniform((len(batch), 1, 1, 1, 1), 0.0, largest, batch, rng)
+    noise = torch.randn(batch.positions.shape, generator=rng, device=batch.device, dtype=batch.positions.dtype)
+    return batch.with_positions(batch.positions + deviation * noise, batch.valid)
+
+
 def exchange_sides(batch: Batch, which: Tensor) -> Batch:
     """Exchange left and right joints of the clips ``which`` (N,) bool.
 

@@ -6,6 +6,7 @@ from skelact.batches.augment import (
     apply_matrices,
     chosen,
     exchange_sides,
+    random_noise,
     random_rotations,
     random_shears,
 )
@@ -17,7 +18,7 @@ from skelact.config import DataSettings, ViewSettings
 
 
 def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator) -> Batch:
-    """One random view of every clip: crop and resize, stream, augmentation, masks, in this order.
+    """One random view of every clip: crop and resize, noise, stream, augmentation, masks, in this order.
 
     Each clip draws for itself, each change with its own coin.
     Source: SCD-Net, sec. "Implementation details".
@@ -32,6 +33,8 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
         Batch of (N, data.frames, M, V, C).
     """
     batch = random_crop_resize(batch, data.frames, views.min_crop, views.min_frames, rng)
+    if views.noise:
+        batch = random_noise(batch, views.noise, rng)
     batch = to_stream(batch, data.stream)
     batch = _turn_and_shear(batch, views, rng)
     if views.flip:
