@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skelact.batches import Batch, collate
-from skelact.batches.damage import add_noise, change_rate, lose_frames, lose_joints, turn_about_vertical
+from skelact.batches.augment import add_noise
+from skelact.batches.damage import change_rate, lose_frames, lose_joints, turn_about_vertical
 from skelact.skeletons import KINECT20
 
 

@@ -80,7 +80,13 @@ def random_noise(batch: Batch, largest: float, rng: torch.Generator) -> Batch:
     which views belong together learns to read it, unless each view has some of its own.
     """
     deviation = uniform((len(batch), 1, 1, 1, 1), 0.0, largest, batch, rng)
-    noise = torch.randn(batch.positions.shape, generator=rng, device=batch.device, dtype=batch.positions.dtype)
+    return add_noise(batch, deviation, rng)
+
+
+def add_noise(batch: Batch, deviation: float | Tensor, rng: torch.Generator) -> Batch:
+    """Normal noise on every coordinate of what was measured, in the unit of the positions."""
+    shape, dtype = batch.positions.shape, batch.positions.dtype
+    noise = torch.randn(shape, generator=rng, device=batch.device, dtype=dtype)
     return batch.with_positions(batch.positions + deviation * noise, batch.valid)
 
 

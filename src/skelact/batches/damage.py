@@ -30,13 +30,6 @@ def lose_frames(batch: Batch, share: float, rng: torch.Generator) -> Batch:
     return hide_frames(batch, _rank(keys.masked_fill(padding, 2.0)) < lost)
 
 
-def add_noise(batch: Batch, deviation: float, rng: torch.Generator) -> Batch:
-    """Normal noise on every coordinate of what was measured, in the unit of the positions."""
-    shape, dtype = batch.positions.shape, batch.positions.dtype
-    noise = torch.randn(shape, generator=rng, device=batch.device, dtype=dtype)
-    return batch.with_positions(batch.positions + deviation * noise, batch.valid)
-
-
 def change_rate(batch: Batch, rate: float) -> Batch:
     """The clip as a recorder of ``rate`` times the frame rate had seen it.
 

@@ -16,7 +16,7 @@ from skelact.config import FinetuneSettings, Recipe, TrainSettings
 from skelact.errors import UserError
 from skelact.evaluation.labelled import Outcome, accuracy
 from skelact.evaluation.protocol import Entry, Protocol, System, Tell
-from skelact.evaluation.semi import labelled_share, share_entries
+from skelact.evaluation.semi import run_shares, share_entries
 from skelact.methods.supervised import Supervised
 from skelact.models.device import best_device
 from skelact.models.model import load_clips
@@ -150,13 +150,10 @@ def _few_entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
 
 
 def _run_few(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    outcomes = {}
-    for percent, (key, entry) in zip(
-        sorted(system.recipe.semi.percent), _few_entries(system.recipe, system.store).items(), strict=True
-    ):
-        rows = system.parts.train[labelled_share(system, percent)]
-        outcomes[key] = _measured(system, rows, partial(tell, entry.title))
-    return outcomes
+    def tune(clips: NDArray[np.int64], title: str) -> Outcome:
+        return _measured(system, system.parts.train[clips], partial(tell, title))
+
+    return run_shares(system, _few_entries(system.recipe, system.store), tune)
 
 
 FINETUNE = Protocol("fine-tuning", ("finetune",), _entries, _run, systems=SYSTEMS, fuses="softmax")

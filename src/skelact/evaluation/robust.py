@@ -8,7 +8,8 @@ from hashlib import blake2b
 import torch
 
 from skelact.batches import Batch
-from skelact.batches.damage import add_noise, change_rate, lose_frames, lose_joints, turn_about_vertical
+from skelact.batches.augment import add_noise
+from skelact.batches.damage import change_rate, lose_frames, lose_joints, turn_about_vertical
 from skelact.config import Recipe
 from skelact.errors import UserError
 from skelact.evaluation.knn import votes_of_nearest

@@ -1,6 +1,6 @@
 """Few labels: the linear probe on a share of the training clips' labels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -29,20 +29,30 @@ def share_entries(name: str, title: str, recipe: Recipe) -> Mapping[str, Entry]:
     }
 
 
+def run_shares(
+    system: System, entries: Mapping[str, Entry], measure: Callable[[NDArray[np.int64], str], Outcome]
+) -> Mapping[str, Outcome]:
+    """Measure with each share of the labels.
+
+    Args:
+        system: what is measured.
+        entries: those of ``share_entries``.
+        measure: (places of the labelled clips in the training part, title) to the outcome.
+    """
+    shares = zip(sorted(system.recipe.semi.percent), entries.items(), strict=True)
+    return {key: measure(labelled_share(system, percent), entry.title) for percent, (key, entry) in shares}
+
+
 def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
     return share_entries("semi", "linear probe", recipe)
 
 
 def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    outcomes = {}
-    for percent, (key, entry) in zip(
-        sorted(system.recipe.semi.percent), _entries(system.recipe, system.store).items(), strict=True
-    ):
-        train = system.train.take(labelled_share(system, percent))
-        outcomes[key] = linear_probe(
-            train, system.test, system.recipe.linear, system.seed, partial(tell, entry.title)
-        )
-    return outcomes
+    def probe(clips: NDArray[np.int64], title: str) -> Outcome:
+        train = system.train.take(clips)
+        return linear_probe(train, system.test, system.recipe.linear, system.seed, partial(tell, title))
+
+    return run_shares(system, _entries(system.recipe, system.store), probe)
 
 
 SEMI = Protocol("linear probe, few labels", ("semi", "linear"), _entries, _run, fuses="softmax")

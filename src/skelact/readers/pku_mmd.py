@@ -29,7 +29,7 @@ import numpy as np
 from skelact.errors import FileError
 from skelact.readers.files import read_head
 from skelact.readers.reader import Reader
-from skelact.readers.text import Words, numbers, read_words, shown
+from skelact.readers.text import Words, check_lines, numbers, read_words, shown
 from skelact.sequences import Segment, Sequence
 from skelact.skeletons import NTU25
 
@@ -140,7 +140,7 @@ def read_skeletons(path: Path) -> Sequence:
         FileError: the file is broken, or nobody is in it.
     """
     words = read_words(path, commas=True)
-    _check_lines(words)
+    check_lines(words, VALUES, "numbers (2 people x 25 joints x 3)")
     table = numbers(words, words.first[:-1, None] + np.arange(VALUES))
     positions = table.reshape(len(table), PERSONS, len(NTU25), 3).astype(np.float32)
     positions[(positions == 0).all(axis=(2, 3))] = np.nan
@@ -209,17 +209,6 @@ def is_label_file(path: Path) -> bool:
     if 0 < head.split(b"\n", 1)[0].count(b",") <= 3 or path.suffix.lower() == ".label":
         return True
     return any("label" in part.name.lower() for part in (path.parent, path.parent.parent))
-
-
-def _check_lines(words: Words) -> None:
-    wrong = np.flatnonzero(words.counts != VALUES)
-    if not len(wrong):
-        return
-    line = int(wrong[0])
-    expected = f"expected {VALUES} numbers (2 people x 25 joints x 3)"
-    if line == words.lines - 1 and line > 0 and words.counts[line] < VALUES:
-        raise words.error(line, f"{expected}, the file ends after {words.counts[line]}. Truncated copy?")
-    raise words.error(line, f"{expected}, got {words.counts[line]}: {shown(words, line)}")
 
 
 def _segment(words: Words, line: int, frames: int) -> Segment:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.reader import Reader
-from skelact.readers.text import Words, numbers, read_words, shown
+from skelact.readers.text import Words, check_lines, numbers, read_words
 from skelact.sequences import Sequence
 from skelact.skeletons import SBU15
 
@@ -45,7 +45,7 @@ def read_sbu(path: Path) -> Sequence:
     """
     path = Path(path)
     words = read_words(path, commas=True)
-    _check_lines(words)
+    check_lines(words, VALUES, "values (frame number, 2 people x 15 joints x 3)")
     table = numbers(words, words.first[:-1, None] + np.arange(VALUES))
     _check_frames(words, table[:, 0])
     stored = table[:, 1:].reshape(len(table), PERSONS, len(SBU15), 3)
@@ -54,17 +54,6 @@ def read_sbu(path: Path) -> Sequence:
         raise FileError(path, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
     positions = np.where(missing, np.nan, stored * SCALE + SHIFT).astype(np.float32)
     return Sequence(positions, SBU15, FPS, name=path.stem)
-
-
-def _check_lines(words: Words) -> None:
-    wrong = np.flatnonzero(words.counts != VALUES)
-    if not len(wrong):
-        return
-    line = int(wrong[0])
-    expected = f"expected {VALUES} values (frame number, 2 people x 15 joints x 3)"
-    if line == words.lines - 1 and line > 0 and words.counts[line] < VALUES:
-        raise words.error(line, f"{expected}, the file ends after {words.counts[line]}. Truncated copy?")
-    raise words.error(line, f"{expected}, got {words.counts[line]}: {shown(words, line)}")
 
 
 def _check_frames(words: Words, frames: NDArray[np.float64]) -> None:

@@ -186,3 +186,19 @@ def _slow(words: Words, index: int) -> float:
 def _bad(words: Words, index: int, reason: str) -> FileError:
     text = words.word(index)[:30].decode("ascii", errors="replace")
     return words.error(words.line_of(index), f"{text!r} {reason}")
+
+
+def check_lines(words: Words, values: int, what: str) -> None:
+    """Every line has so many values.
+
+    Raises:
+        FileError: naming the first line that has not; a short last line is told as a truncated copy.
+    """
+    wrong = np.flatnonzero(words.counts != values)
+    if not len(wrong):
+        return
+    line = int(wrong[0])
+    expected = f"expected {values} {what}"
+    if line == words.lines - 1 and line > 0 and words.counts[line] < values:
+        raise words.error(line, f"{expected}, the file ends after {words.counts[line]}. Truncated copy?")
+    raise words.error(line, f"{expected}, got {words.counts[line]}: {shown(words, line)}")
