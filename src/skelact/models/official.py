@@ -75,9 +75,7 @@ def _opened(path: Path) -> dict[Any, Any]:
                 f"it holds a {found[1]}, which would have to be run to be read. Save it again with tensors only"
             )
         else:
-            reason = (
-                f"not a file of torch, or a damaged copy ({str(error).splitlines()[0] if str(error) else 'empty'})"
-            )
+            reason = f"not a file of torch, or a damaged copy ({_told(error)})"
         raise FileError(path, reason) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
         holds = (
@@ -89,6 +87,12 @@ def _opened(path: Path) -> dict[Any, Any]:
             path, f"no state_dict in it, so it is no checkpoint of SCD-Net. It holds: {holds or 'nothing'}"
         )
     return checkpoint
+
+
+def _told(error: Exception) -> str:
+    """What torch found, without its advice to load the file as code."""
+    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return found.partition("\n")[0] or "empty"
 
 
 def _state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
