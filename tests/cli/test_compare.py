@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -188,6 +190,59 @@ def test_markdown_is_a_table_of_protocols_and_systems(runs: Runs, tmp_path: Path
     assert any(line.startswith("| cleaning | persons=2, ") for line in lines)
     tables = [line for line in lines if line.startswith("|")]
     assert {line.count(" |") for line in tables} == {4, 2}
+
+
+@pytest.fixture(scope="module")
+def curved(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a protocol of several entries."""
+    folder = tmp_path_factory.mktemp("curved") / "c"
+    shutil.copytree(runs[0], folder)
+    words = ["--protocol", "knn,few-shot", "--no-report", "--set", "few_shot.episodes=2"]
+    assert run(["evaluate", str(folder), str(runs[0].parent / "store"), *words]) == 0
+    return folder
+
+
+def test_curves_are_files_beside_markdown(
+    curved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new" / "my page.md"
+    capsys.readouterr()
+    assert run(["report", str(curved), "-o", str(path)]) == 0
+    picture = path.with_name("my page-few-shot.svg")
+    assert capsys.readouterr().out.splitlines() == [str(path), str(picture)]
+    assert "![scdnet on movers, xview: few-shot](my%20page-few-shot.svg)" in path.read_text().splitlines()
+    first = picture.read_text()
+    texts = [text.text for text in ElementTree.fromstring(first).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[:2] == ["scdnet on movers, xview", "Mean of 2 seeds; bands: ± 1 standard deviation"]
+    assert run(["report", str(curved), "-o", str(path), "--overwrite"]) == 0
+    assert picture.read_text() == first
+    page = tmp_path / "new" / "page.html"
+    assert run(["report", str(curved), "-o", str(page)]) == 0
+    assert first.splitlines()[-2] in page.read_text()
+    assert len(list(page.parent.iterdir())) == 3
+
+
+def test_pictures_of_several_runs_are_numbered(curved: Path, runs: Runs, tmp_path: Path) -> None:
+    path = tmp_path / "all.md"
+    assert run(["report", str(runs[1]), str(curved), "-o", str(path)]) == 0
+    assert [one.name for one in tmp_path.glob("*.svg")] == ["all-2-few-shot.svg"]
+    text = path.read_text()
+    assert text.index(f"## {curved}") < text.index("(all-2-few-shot.svg)")
+
+
+def test_pictures_are_not_overwritten_silently(
+    curved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written, not even the page, when one of its pictures is there."""
+    picture = tmp_path / "a-few-shot.svg"
+    picture.write_text("mine")
+    capsys.readouterr()
+    assert run(["report", str(curved), "-o", str(tmp_path / "a.md")]) == 2
+    assert capsys.readouterr().err == f"skelact: {picture} exists. --overwrite replaces it\n"
+    assert picture.read_text() == "mine"
+    assert not (tmp_path / "a.md").exists()
+    assert run(["report", str(curved), "-o", str(tmp_path / "a.md"), "--overwrite"]) == 0
+    assert picture.read_text().startswith("<svg")
 
 
 def test_nothing_is_overwritten_silently(runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_all_entries_are_on_the_page_and_in_the_table(
             assert f"{100 * values['value']:.1f}  [" in line
     spread = entries["few-shot/1"]["systems"]["model"]["measures"]["deviation_over_episodes"]["value"]
     assert f"deviation over episodes: {100 * spread:.1f}" in html
-    assert html.count('class="dot ') == 2 * 2 * 3  # charts, points, systems
+    assert html.count('class="dot ') == 2 * (2 + 1) * 3  # charts, points and legend, systems
 
 
 def test_the_same_command_gives_the_same_numbers(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:

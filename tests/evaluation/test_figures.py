@@ -37,16 +37,6 @@ def test_a_line_runs_from_its_first_to_its_last_point() -> None:
     assert {"a <b>", "0 %", "100 %", "1", "2", "3", "epoch"} <= set(texts(picture))
 
 
-def test_few_points_have_dots_and_their_own_places_on_the_axis() -> None:
-    lines = {"a": [(1.0, 0.2), (2.5, 0.6), (40.0, 0.8)], "b": [(1.0, 0.1), (2.5, 0.3), (40.0, 0.4)]}
-    picture = parse(figures.line_chart(lines, "labels, %", "accuracy", percent=True, dots=True))
-    dots = [(dot.get("class"), float(dot.get("cx", 0))) for dot in picture.iter("circle")]
-    paper = figures._Paper([point for points in lines.values() for point in points], at_points=True)
-    middle = pytest.approx(paper.left + 1.5 / 39 * (paper.wall - paper.left), abs=0.05)
-    assert dots == [(f"dot series-{k}", x) for k in (0, 1) for x in (paper.left, middle, paper.wall)]
-    assert [text for text in texts(picture) if text in ("1", "2.5", "10", "20", "40")] == ["1", "2.5", "40"]
-
-
 def test_long_lines_are_thinned_but_keep_their_ends() -> None:
     points = [(float(k), float(k % 7)) for k in range(1, 5001)]
     thinned = figures._thinned(points)
@@ -71,7 +61,7 @@ def test_one_point_and_a_flat_line_can_be_drawn() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4))
 def test_ticks_are_round_and_enclose_the_interval(low: float, span: float) -> None:
-    ticks = figures._ticks(low, low + span)
+    ticks = figures.ticks(low, low + span)
     assert ticks[0] <= low + 1e-6 * span
     assert ticks[-1] >= low + span - 1e-6 * span
     steps = np.diff(ticks)

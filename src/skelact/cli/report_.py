@@ -16,17 +16,19 @@ def run(
     """Render results that are there to HTML or Markdown.
 
     Reads what evaluate wrote; nothing is measured again, so the maps and nearest clips of evaluate's own
-    report.html, which need the features, are not in it. Of several runs the comparison comes first.
+    report.html, which need the features, are not in it. Of several runs the comparison comes first. Curves are
+    part of HTML; beside Markdown each is an SVG file, FILE-few-shot.svg and the like.
 
     Args:
         runs: folders of runs that were evaluated.
         out: the file to write, FILE.html or FILE.md.
         split: which evaluation of each run; not needed where there is only one.
         hold_out: likewise, such as camera=2.
-        overwrite: replace the file that is there.
+        overwrite: replace files that are there.
     """
     from skelact.evaluation.pages import write_page
     from skelact.evaluation.stored import read_results
 
-    print(write_page([read_results(one, split, hold_out) for one in runs], out, overwrite))
+    for path in write_page([read_results(one, split, hold_out) for one in runs], out, overwrite):
+        print(path)
     return 0

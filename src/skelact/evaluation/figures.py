@@ -29,9 +29,7 @@ def svg(width: float, height: float, body: str, label: str, least: int = 0) -> s
     )
 
 
-def line_chart(
-    lines: Mapping[str, Points], across: str, up: str, percent: bool = False, dots: bool = False
-) -> str:
+def line_chart(lines: Mapping[str, Points], across: str, up: str, percent: bool = False) -> str:
     """Curves over epochs or the like, each named at the right of its end.
 
     Args:
@@ -39,23 +37,19 @@ def line_chart(
         across: what x is.
         up: what y is.
         percent: y are shares, shown as 0 to 100 %.
-        dots: a dot and a number on the axis at each point, where points are few and the line between them is not
-            measured.
     """
     kept = {name: _thinned([p for p in points if np.isfinite(p[1])]) for name, points in lines.items()}
     kept = {name: points for name, points in kept.items() if points}
     if not kept:
         return "<p>Nothing was recorded.</p>"
-    paper = _Paper([point for points in kept.values() for point in points], dots)
+    paper = _Paper([point for points in kept.values() for point in points])
     parts = [paper.grid(across, percent)]
     ends = _apart([paper.place(*points[-1])[1] for points in kept.values()], 15, paper.top, paper.floor)
     for number, ((name, points), end) in enumerate(zip(kept.items(), ends, strict=True)):
-        places = [paper.place(*point) for point in points]
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        path = "L".join("{:.1f} {:.1f}".format(*paper.place(*point)) for point in points)
         series = f"series-{number % 6}"
-        marks = [f'<circle class="dot {series}" cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>' for x, y in places if dots]
         parts.append(
-            f'<path class="line {series}" d="M{path}"/>{"".join(marks)}'
+            f'<path class="line {series}" d="M{path}"/>'
             f'<text class="name {series}" x="{paper.wall + 8}" y="{end + 4:.1f}">{escape(name)}</text>'
         )
     picture = svg(paper.width, paper.height, "".join(parts), f"{up} over {across}", least=520)
@@ -74,11 +68,11 @@ class _Paper:
     width, height, left, top = 760, 260, 52, 14
     wall, floor = 760 - 150, 260 - 42  # right and lower end of the axes; names stand right of the wall
 
-    def __init__(self, points: Points, at_points: bool = False) -> None:
+    def __init__(self, points: Points) -> None:
         xs, ys = zip(*points, strict=True)
-        inside = {tick for tick in (min(xs), *_ticks(min(xs), max(xs))) if min(xs) <= tick <= max(xs)}
-        self.x_ticks = sorted(set(xs) if at_points else {tick for tick in inside if tick == round(tick)})
-        self.y_ticks = _ticks(min(ys), max(ys))
+        inside = {tick for tick in (min(xs), *ticks(min(xs), max(xs))) if min(xs) <= tick <= max(xs)}
+        self.x_ticks = sorted(tick for tick in inside if tick == round(tick))
+        self.y_ticks = ticks(min(ys), max(ys))
         self.low = min(xs), self.y_ticks[0]
         self.high = max(max(xs), min(xs) + 1e-9), self.y_ticks[-1]
 
@@ -138,7 +132,7 @@ def class_bars(
         line, bar = f'y="{y + row / 2 + 3}"', f'width="{scale * ours[c]:.1f}" height="{0.64 * row:.1f}"'
         parts.append(
             f"<g><title>{escape(title)}</title>"
-            f'<text class="tick" x="{left - 8}" {line} text-anchor="end">{_short(classes[c], 28)}</text>'
+            f'<text class="tick" x="{left - 8}" {line} text-anchor="end">{short(classes[c], 28)}</text>'
             f'<rect class="bar" x="{left}" y="{y + row / 8:.1f}" {bar} rx="2"/>'
             f'<path class="mark" d="M{mark:.1f} {y + 1}v{row - 4}"/>'
             f'<text class="tick" x="{left + scale + 10}" {line}>{100 * ours[c]:.0f} %</text></g>'
@@ -160,11 +154,11 @@ def confusion_matrix(table: NDArray[np.int64], classes: Sequence[str]) -> str:
     side = cell * count
     parts = [f'<rect class="frame" x="{margin:.1f}" y="{margin:.1f}" width="{side:.1f}" height="{side:.1f}"/>']
     for c, name in enumerate(classes):
-        line, short = margin + cell * (c + 0.5) + font / 3, _short(name, 24)
+        line, title = margin + cell * (c + 0.5) + font / 3, short(name, 24)
         text = f'class="tick" style="font-size:{font:.1f}px"'
         parts.append(
-            f'<text {text} x="{margin - 6:.1f}" y="{line:.1f}" text-anchor="end">{short}</text>'
-            f'<text {text} transform="translate({line:.1f} {margin - 6:.1f}) rotate(-90)">{short}</text>'
+            f'<text {text} x="{margin - 6:.1f}" y="{line:.1f}" text-anchor="end">{title}</text>'
+            f'<text {text} transform="translate({line:.1f} {margin - 6:.1f}) rotate(-90)">{title}</text>'
         )
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     for row, column in np.argwhere(table > 0):
@@ -210,7 +204,7 @@ def scatter(places: NDArray[np.floating], labels: NDArray[np.int64], classes: Se
     middles = [np.median(xy[labels == label], axis=0) for label in there]
     lines = _apart([y for _, y in middles], 13 if len(classes) <= NAMED else 0, 12, size - 4)
     for label, (x, _), y in zip(there, middles, lines, strict=True):
-        name = _short(classes[label], 24) if len(classes) <= NAMED else str(label + 1)
+        name = short(classes[label], 24) if len(classes) <= NAMED else str(label + 1)
         half = min(3.6 * len(name), size / 2)  # of the width of the name, so that none leaves the picture
         x = float(np.clip(x, half, size - half))
         parts.append(f'<text class="place" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{name}</text>')
@@ -286,7 +280,7 @@ def _side(joint: str) -> str:
     return side if side in ("left", "right") else "trunk"
 
 
-def _short(name: str, most: int) -> str:
+def short(name: str, most: int) -> str:
     """The name, shortened and escaped."""
     return escape(name if len(name) <= most else f"{name[: most - 1]}…")
 
@@ -297,7 +291,7 @@ def _thinned(points: Points) -> Points:
     return [points[k] for k in keep] if len(points) else points
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Round numbers around an interval, about five steps apart."""
     span = max(high - low, 1e-6 * max(abs(high), 1.0))
     rough = span / 5

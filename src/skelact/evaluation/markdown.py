@@ -1,32 +1,75 @@
 """Results as Markdown: tables for a README or a paper's page, with what makes the numbers again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from skelact.evaluation.compare import compare
 from skelact.evaluation.comparison_table import row_difference, row_name, row_value
-from skelact.evaluation.report import title_of
+from skelact.evaluation.curves import panels_of, standalone
+from skelact.evaluation.protocols import PROTOCOLS
+from skelact.evaluation.report import seeds_of_curves, title_of
 from skelact.evaluation.stored import Stored, cleaning_words, where
 from skelact.evaluation.table import cell, system_names
 
 
-def markdown(measured: Sequence[Stored]) -> str:
+@dataclass(frozen=True)
+class Picture:
+    """A picture beside a page.
+
+    Args:
+        file: its name.
+        title: what it shows.
+        svg: text of the file.
+    """
+
+    file: str
+    title: str
+    svg: str
+
+
+def pictures_of(measured: Sequence[Stored], stem: str) -> list[list[Picture]]:
+    """For each of the results the curves of its protocols of several entries.
+
+    Args:
+        measured: what ``read_results`` gave.
+        stem: what the names of the files start with; of several results their number comes next.
+    """
+    found = []
+    for number, one in enumerate(measured, start=1):
+        several, what = len(measured) > 1, title_of(one.results)
+        start = f"{stem}-{number}" if several else stem
+        caption = seeds_of_curves(one.results) + (f"; {one.run}" if several else "")
+        found.append(
+            [
+                Picture(
+                    f"{start}-{name}.svg", f"{what}: {PROTOCOLS[name].title}", standalone(panels, what, caption)
+                )
+                for name, panels in panels_of(one.entries).items()
+            ]
+        )
+    return found
+
+
+def markdown(measured: Sequence[Stored], pictures: Sequence[Sequence[Picture]]) -> str:
     """Results as a page of Markdown; of several runs the comparison comes first.
 
     Args:
         measured: what ``read_results`` gave.
+        pictures: what ``pictures_of`` gave; they are linked as files in the folder of the page.
 
     Raises:
         UserError: several that cannot be compared.
     """
     if len(measured) == 1:
         results = measured[0].results
-        return "\n".join([f"# {title_of(results)}", "", *_body(results)]) + "\n"
+        return "\n".join([f"# {title_of(results)}", "", *_body(results, pictures[0])]) + "\n"
     data = measured[0].results["data"]
     lines = [f"# {', '.join(filter(None, (data['dataset'], where(measured[0].results))))}", ""]
     lines += _comparison(compare(measured))
-    for one in measured:
-        lines += ["", f"## {one.run}", "", *_body(one.results)]
+    for one, drawn in zip(measured, pictures, strict=True):
+        lines += ["", f"## {one.run}", "", *_body(one.results, drawn)]
     return "\n".join(lines) + "\n"
 
 
@@ -43,7 +86,7 @@ def _comparison(comparison: Mapping[str, Any]) -> list[str]:
     return [*_table(rows), "", told, *_notes(comparison["notes"])]
 
 
-def _body(results: Mapping[str, Any]) -> list[str]:
+def _body(results: Mapping[str, Any], pictures: Sequence[Picture]) -> list[str]:
     data, seeds = results["data"], results["seeds"]
     clips = data["clips"]
     over = f", mean ± standard deviation of {len(seeds)} seeds" if len(seeds) > 1 else ""
@@ -51,7 +94,14 @@ def _body(results: Mapping[str, Any]) -> list[str]:
         f"{clips['test']:,} test clips and {clips['train']:,} training clips of {len(data['classes'])} actions. "
         f"Accuracy in per cent at the last epoch{over}, with Wilson's 95 % interval."
     )
-    return [lead, "", *_table(_entries(results)), *_notes(results["notes"]), "", *_table(_provenance(results))]
+    links = [line for one in pictures for line in ("", f"![{_plain(one.title)}]({quote(one.file)})")]
+    tables = [*_table(_entries(results)), *_notes(results["notes"]), *links, "", *_table(_provenance(results))]
+    return [lead, "", *tables]
+
+
+def _plain(title: str) -> str:
+    """Without what would end the text of a link."""
+    return "".join(f"\\{letter}" if letter in "[]\\" else letter for letter in title)
 
 
 def _entries(results: Mapping[str, Any]) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Results that were written before, as one HTML page that needs no other file, or as Markdown."""
+"""Results that were written before, as one HTML page that needs no other file, or as Markdown with pictures."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -10,34 +10,43 @@ import numpy as np
 from skelact.errors import UserError
 from skelact.evaluation.compare import compare
 from skelact.evaluation.comparison_table import row_difference, row_name, row_value
-from skelact.evaluation.markdown import markdown
+from skelact.evaluation.markdown import markdown, pictures_of
 from skelact.evaluation.report import lead_of, page, sections, title_of
 from skelact.evaluation.stored import Stored, where
 from skelact.evaluation.table import whole
 
 
-def write_page(measured: Sequence[Stored], path: Path, overwrite: bool = False) -> Path:
+def write_page(measured: Sequence[Stored], path: Path, overwrite: bool = False) -> list[Path]:
     """Write results as a page; of several runs the comparison comes first.
+
+    The curves of a page of Markdown are SVG files beside it, whose names start with its own.
 
     Args:
         measured: what ``read_results`` gave, at least one.
         path: the file; its ending, ``.html`` or ``.md``, says which kind.
-        overwrite: replace a file that is there.
+        overwrite: replace files that are there.
+
+    Returns:
+        The page, then its pictures.
 
     Raises:
         UserError: another ending, a file that is there, runs that cannot be compared.
     """
-    kinds = {".html": html, ".md": markdown}
-    if path.suffix.lower() not in kinds:
+    kind = path.suffix.lower()
+    if kind not in (".html", ".md"):
         raise UserError(f"-o {path}: expected a file that ends in .html or .md")
     if not measured:
         raise UserError("name at least one run")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists. --overwrite replaces it")
-    text = kinds[path.suffix.lower()](measured)
+    drawn = pictures_of(measured, path.stem) if kind == ".md" else []
+    text = html(measured) if kind == ".html" else markdown(measured, drawn)
+    files = {path: text} | {path.with_name(one.file): one.svg for group in drawn for one in group}
+    for file in files:
+        if file.exists() and not overwrite:
+            raise UserError(f"{file} exists. --overwrite replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    for file, content in files.items():
+        file.write_text(content, encoding="utf-8")
+    return list(files)
 
 
 def html(measured: Sequence[Stored]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skelact.evaluation import figures
+from skelact.evaluation import curves, figures
 from skelact.evaluation.evaluate import Evaluation
 from skelact.evaluation.examples import examples
 from skelact.evaluation.maps import map_of, spread_over
@@ -212,24 +212,39 @@ def _measures(results: Mapping[str, Any]) -> str:
         ]
         if rows:
             title = f"Retrieval, {protocol['title']}"
-            tables.append(_plain_table(title, list(system_names(protocol).values()), rows))
+            table = _plain_table(list(system_names(protocol).values()), rows)
+            tables.append(f"<h2>{escape(title)}</h2>{table}")
     return "".join(tables)
 
 
 def _families(results: Mapping[str, Any]) -> str:
-    """A table for each protocol of several entries, and its curves."""
+    """Curves and a table for each protocol of several entries."""
     main, sections = whole(results["protocols"]), []
+    charts = curves.panels_of(results["protocols"])
     for name, family in families(results["protocols"]).items():
         entries = [entry for key, entry in family.items() if key not in main]
         if entries:
             title = PROTOCOLS[name].title
             rows = [[entry["title"], *(_cell(one) for one in entry["systems"].values())] for entry in entries]
-            sections.append(_plain_table(title.capitalize(), list(system_names(entries[0]).values()), rows))
-            sections.append(_curves(entries))
+            sections.append(f"<h2>{escape(title.capitalize())}</h2>{_curves(charts.get(name, []), results)}")
+            sections.append(_plain_table(list(system_names(entries[0]).values()), rows))
     return "".join(sections)
 
 
-def _plain_table(title: str, names: list[str], rows: list[list[str]]) -> str:
+def _curves(panels: list[curves.Panel], results: Mapping[str, Any]) -> str:
+    if not panels:
+        return ""
+    caption = f"<figcaption>{escape(seeds_of_curves(results))}</figcaption>"
+    return f"<figure>{curves.inline(panels)}{caption}</figure>"
+
+
+def seeds_of_curves(results: Mapping[str, Any]) -> str:
+    """What the lines and bands of curves are."""
+    seeds = results["seeds"]
+    return f"Mean of {len(seeds)} seeds; bands: ± 1 standard deviation" if len(seeds) > 1 else f"Seed {seeds[0]}"
+
+
+def _plain_table(names: list[str], rows: list[list[str]]) -> str:
     """Rows of a title and cells that are HTML."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join(
@@ -237,24 +252,7 @@ def _plain_table(title: str, names: list[str], rows: list[list[str]]) -> str:
         for row in rows
     )
     table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<h2>{escape(title)}</h2><div class="scroll">{table}</div>'
-
-
-def _curves(entries: list[Mapping[str, Any]]) -> str:
-    """Accuracy over what entries differ in, a line a system."""
-    charts: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
-    for entry in entries:
-        for point in entry["points"]:
-            lines = charts.setdefault((point["chart"], point["across"]), {})
-            for system, name in system_names(entry).items():
-                lines.setdefault(name, []).append((point["at"], entry["systems"][system]["value"]))
-    parts = []
-    for (title, across), lines in charts.items():
-        ordered = {name: sorted(points) for name, points in lines.items()}
-        if len(next(iter(ordered.values()))) > 1:
-            chart = figures.line_chart(ordered, across, "accuracy", percent=True, dots=True)
-            parts.append(f"<h3>{escape(title)}</h3><figure>{chart}</figure>")
-    return "".join(parts)
+    return f'<div class="scroll">{table}</div>'
 
 
 def _training(run: Path, results: Mapping[str, Any]) -> str:
