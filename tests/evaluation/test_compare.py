@@ -150,11 +150,24 @@ def test_keys_and_systems_are_taken_as_they_come(tmp_path: Path) -> None:
     ]
     assert comparison["protocols"]["semi/10"]["reference"] is None
     assert comparison["protocols"]["semi/10"]["rows"][0]["versus"] is None
-    assert comparison["notes"][-2:] == [f"Not measured by knn: {runs[1]}.", f"Not measured by semi/10: {runs[0]}."]
+    assert comparison["notes"][-2:] == [
+        f"{runs[0]} was not measured by semi/10.",
+        f"{runs[1]} was not measured by knn.",
+    ]
     assert list(compared(*runs, protocols=["semi"])["protocols"]) == ["semi/1", "semi/10"]
     assert list(compared(*runs, protocols=["semi/10", "knn"])["protocols"]) == ["knn", "semi/10"]
     with pytest.raises(UserError, match="^unknown protocol in these results: 'linaer'. Known: knn, semi, "):
         chosen_entries([read_results(runs[0])], ["linaer"])
+
+
+def test_protocols_that_are_missing_as_a_whole_are_told_by_their_name(tmp_path: Path) -> None:
+    a: Right = {"knn": {"model": {0: TEN}}, "semi/1": {"model": {0: TEN}}, "semi/10": {"model": {0: RAW}}}
+    b: Right = {"linear": {"model": {0: WORSE}}}
+    runs = write(tmp_path / "a", a), write(tmp_path / "b", b)
+    assert compared(*runs)["notes"] == [
+        f"{runs[0]} was not measured by linear.",
+        f"{runs[1]} was not measured by knn, semi.",
+    ]
 
 
 def test_clips_that_were_asked_several_times_have_no_paired_test(tmp_path: Path) -> None:

@@ -176,12 +176,18 @@ def _notes(measured: Sequence[Stored], keys: Sequence[str]) -> list[str]:
         for name in dict.fromkeys(name for one in having for name in one.results["settings"].get(group, {})):
             values = [one.results["settings"].get(group, {}).get(name) for one in having]
             notes += _apart(f"settings {group}.{name}", values, having)
-    for key in keys:
-        without = [str(one.run) for one in measured if key not in one.entries]
-        if without:
-            title = next(one.entries[key]["title"] for one in measured if key in one.entries)
-            notes.append(f"Not measured by {title}: {', '.join(without)}.")
-    return notes + _own_notes(measured)
+    return notes + _not_measured(measured, keys) + _own_notes(measured)
+
+
+def _not_measured(measured: Sequence[Stored], keys: Sequence[str]) -> list[str]:
+    """What some runs lack: protocols by their name where they lack all of one, otherwise its keys."""
+    told: dict[str, list[str]] = {}
+    for name in dict.fromkeys(key.partition("/")[0] for key in keys):
+        family = [key for key in keys if key.partition("/")[0] == name]
+        for one in measured:
+            missing = [key for key in family if key not in one.entries]
+            told.setdefault(str(one.run), []).extend([name] if missing == family else missing)
+    return [f"{run} was not measured by {', '.join(names)}." for run, names in told.items() if names]
 
 
 def _groups(key: str) -> tuple[str, ...]:

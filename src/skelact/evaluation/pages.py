@@ -81,7 +81,7 @@ def _comparison(comparison: Mapping[str, Any]) -> str:
     head = "".join(f"<th>{word}</th>" for word in ("", "accuracy, %", "difference", "McNemar p, seed by seed"))
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in comparison["notes"])
     return (
-        f'{notes}<h2>Side by side</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'{notes}<h2>Side by side</h2><div class="scroll"><table class="runs"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         "<p><small>Accuracy with Wilson’s 95 % interval, ± is the standard deviation over seeds. Differences from "
         "the first run in points, with the 95 % interval of a paired bootstrap over the clips.</small></p>"
