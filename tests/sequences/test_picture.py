@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
 from skelact.errors import UserError
-from skelact.sequences import Sequence
+from skelact.sequences import Segment, Sequence
 from skelact.sequences.picture import COLOURS, draw_pose, film, on_paper, poses
 from skelact.skeletons import KINECT20, NTU25, SKELETONS, Skeleton
 
@@ -123,6 +126,22 @@ def test_a_strip_has_so_many_poses(count: int, frames: int, expected: int) -> No
         assert axes.texts[-1].get_text() == f"{(frames - 1) / 30:.1f} s"
     assert axes.get_title() == "rest: stand"
     assert axes.get_aspect() == 1.0
+
+
+def test_labels_of_a_strip_do_not_run_into_each_other() -> None:
+    """As drawn: long labels below narrow poses, and all of them inside the picture."""
+    label = "use a fan (with hand or paper)/feeling warm"
+    one = replace(standing(frames=60), label=None, segments=(Segment(0, 60, label),))
+    figure = poses(one, 5)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in figure.axes[0].texts]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert all(box.y0 >= 0 and box.x0 >= 0 and box.x1 <= figure.bbox.width for box in boxes)
+    assert figure.axes[0].texts[0].get_text().split("\n")[0] == "0.0 s"
+    heads = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_markersize() == 7.0]
+    places = [text.get_position()[0] for text in figure.axes[0].texts]
+    np.testing.assert_allclose(heads, places, atol=0.05)  # who stands is in the middle above the label
 
 
 def test_poses_of_a_strip_do_not_overlap() -> None:

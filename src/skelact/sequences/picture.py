@@ -24,6 +24,9 @@ COLOURS = {"left": "#0072B2", "right": "#E69F00", "": "#4D4D4D"}
 _AXIS = {"x": np.array([1.0, 0.0, 0.0]), "y": np.array([0.0, 1.0, 0.0]), "z": np.array([0.0, 0.0, 1.0])}
 # A GIF counts time in hundredths of a second, and browsers slow down what is faster than 50 pictures a second.
 _FASTEST = 35.0
+# A strip, in inches: from the lowest to the highest joint, a letter and a line of the captions, the title.
+_TALL, _POINTS = 1.9, 8
+_LETTER, _LINE, _TITLE = 0.6 * _POINTS / 72, 1.25 * _POINTS / 72, 0.3
 _SHARPER = 2  # films are drawn larger by this factor and then shrunk, which smooths the lines
 
 
@@ -58,30 +61,37 @@ def poses(sequence: Sequence, count: int = 6) -> "Figure":
     paper = _measured(sequence)
     chosen = np.unique(np.linspace(0, sequence.frames - 1, count).round().astype(int))
     low, high = np.nanmin(paper[..., 1]), np.nanmax(paper[..., 1])
-    space = 0.15 * (high - low)
+    space, inch = 0.15 * (high - low), (high - low) / _TALL
+    captions = [_caption(sequence, frame) for frame in chosen]
     edge = 0.0
     figure = Figure(layout="constrained")
     axes = figure.add_subplot()
-    for frame in chosen:
+    for frame, caption in zip(chosen, captions, strict=True):
         shown = paper[frame]
-        left, right = _extent(shown, space)
+        left, right = _extent(shown, max(space, inch * _LETTER * max(map(len, caption))))
         _draw(axes, shown + np.array([edge - left, 0.0]), sequence.skeleton)
-        seen = [one.label for one in sequence.segments if one.start <= frame < one.end]
-        below = "\n".join([f"{frame / sequence.fps:.1f} s", *(textwrap.fill(label, 16) for label in seen)])
-        axes.text(edge + (right - left) / 2, low - space, below, ha="center", va="top", fontsize=8)
+        middle = edge + (right - left) / 2
+        axes.text(middle, low - space, "\n".join(caption), ha="center", va="top", fontsize=_POINTS)
         edge += right - left + space
         if frame != chosen[-1]:
             axes.plot([edge, edge], [low, high], color="#DDDDDD", linewidth=0.8, zorder=1)
             edge += space
+    bottom = low - space - inch * _LINE * max(map(len, captions))
     axes.set_xlim(-space, edge)
-    axes.set_ylim(low - 2.2 * space, high + space)
+    axes.set_ylim(bottom, high + space / 2)
     axes.set_aspect("equal")
     axes.set_axis_off()
     title = ": ".join(part for part in (sequence.name, sequence.label) if part)
     axes.set_title(title, fontsize=10)
-    tall = 3.0
-    figure.set_size_inches(float(np.clip(tall * (edge + space) / (high - low + 3.2 * space), 2.0, 16.0)), tall)
+    wide, tall = (edge + space) / inch, (high + space / 2 - bottom) / inch + _TITLE
+    figure.set_size_inches(float(np.clip(wide, 2.0, 16.0)), float(tall))
     return figure
+
+
+def _caption(sequence: Sequence, frame: int) -> list[str]:
+    """Time and labels of a frame, line by line."""
+    seen = [one.label for one in sequence.segments if one.start <= frame < one.end]
+    return [f"{frame / sequence.fps:.1f} s", *(line for label in seen for line in textwrap.wrap(label, 16))]
 
 
 def film(sequence: Sequence, path: Path, height: int = 320) -> None:
@@ -135,10 +145,13 @@ def _measured(sequence: Sequence) -> NDArray[np.float64]:
 
 
 def _extent(shown: NDArray[np.float64], least: float) -> tuple[float, float]:
+    """Left and right end of a pose, at least so far apart."""
     across = shown[..., 0][~np.isnan(shown[..., 0])]
     if len(across) == 0:  # nobody in this frame
-        return -least, least
-    return float(across.min()), float(max(across.max(), across.min() + least))
+        return -least / 2, least / 2
+    left, right = float(across.min()), float(across.max())
+    more = max(least - (right - left), 0.0) / 2
+    return left - more, right + more
 
 
 def _side(joint: str) -> str:
