@@ -13,27 +13,27 @@ Source: Shahroudy et al., "NTU RGB+D", CVPR 2016, and the ``read_skeleton_file``
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError
+from skelact.readers.files import read_bytes
+from skelact.readers.ntu_plain import BODY_VALUES, JOINT_VALUES, JOINTS, Bodies, read_plain
 from skelact.readers.reader import Reader
 from skelact.readers.text import ZERO, Words, numbers, read_words, shown, whole_number
 from skelact.sequences import Sequence
 from skelact.skeletons import NTU25
 
 FPS = 30.0
-JOINTS = len(NTU25)
-BODY_VALUES = 10
-JOINT_VALUES = 12
 STATE = JOINT_VALUES - 1  # column of the tracking state
 CONFIDENCE = np.array([0.0, 0.5, 1.0], dtype=np.float32)  # not tracked, inferred, tracked
 START = re.compile(rb"\s*\d+\s*\n(0\s*\n)*\d+\s*\n\s*\d+([ \t]+\S+){9}\s*\n")
 
 
 @dataclass(frozen=True)
-class _Bodies:
+class _Found:
     """Where the bodies of a file are; lines are counted from 0 without the blank ones."""
 
     frames: int
@@ -60,25 +60,52 @@ def read_ntu(path: Path) -> Sequence:
         FileError: the file is broken, or nobody is in it.
     """
     path = Path(path)
-    words = read_words(path)
-    bodies = _find_bodies(words)
-    first = _first_words(words, bodies)
-    persons = max(bodies.place) + 1
-    where = (np.array(bodies.frame), np.array(bodies.place))
-    positions = np.full((bodies.frames, persons, JOINTS, 3), np.nan, dtype=np.float32)
-    measured = numbers(words, first[..., None] + np.arange(3))
-    positions[where] = np.where((measured == 0).all(axis=-1, keepdims=True), np.nan, measured)
+    bodies = read_plain(read_bytes(path)) or _read_any(path)
+    positions = _positions(bodies)
     if np.isnan(positions).all():
         raise FileError(path, "nobody is in this recording: every joint of every body is at (0, 0, 0)")
-    confidence = np.zeros((bodies.frames, persons, JOINTS), dtype=np.float32)
-    confidence[where] = CONFIDENCE[_states(words, first + STATE)]
-    track = np.full((bodies.frames, persons), -1, dtype=np.int64)
-    track[where] = bodies.identity
+    confidence = _in_places(bodies, CONFIDENCE.take(bodies.states), 0.0)
+    track = _in_places(bodies, bodies.identity, -1)
     return Sequence(positions, NTU25, FPS, name=path.stem, confidence=confidence, track=track)
 
 
-def _find_bodies(words: Words) -> _Bodies:
-    found = _Bodies(whole_number(words, 0, "the number of frames"), [], [], [], [])
+def _positions(bodies: Bodies) -> NDArray[np.float32]:
+    """(T, M, V, 3) positions, NaN where a joint was not measured."""
+    measured = np.empty((*bodies.states.shape, 3), dtype=np.float32)
+    measured[:] = np.moveaxis(bodies.positions_CBV, 0, -1)
+    zero = (bodies.positions_CBV == 0).all(axis=0)
+    if zero.any():
+        measured[zero] = np.nan
+    return _in_places(bodies, measured, np.nan)
+
+
+def _in_places(bodies: Bodies, values: NDArray[Any], missing: float) -> NDArray[Any]:
+    """(T, M, ...) of values (B, ...) of the bodies."""
+    persons = int(bodies.place.max()) + 1
+    if len(values) == bodies.frames * persons:  # everybody is in every frame
+        return values.reshape(bodies.frames, persons, *values.shape[1:])
+    every = np.full((bodies.frames, persons, *values.shape[1:]), missing, dtype=values.dtype)
+    every[bodies.frame, bodies.place] = values
+    return every
+
+
+def _read_any(path: Path) -> Bodies:
+    """The bodies in a file, whatever its blanks and numbers look like; or what is wrong with it."""
+    words = read_words(path)
+    found = _find_bodies(words)
+    first = _first_words(words, found)
+    return Bodies(
+        frames=found.frames,
+        frame=np.array(found.frame),
+        place=np.array(found.place),
+        identity=np.array(found.identity),
+        positions_CBV=np.moveaxis(numbers(words, first[..., None] + np.arange(3)), -1, 0),
+        states=_states(words, first + STATE),
+    )
+
+
+def _find_bodies(words: Words) -> _Found:
+    found = _Found(whole_number(words, 0, "the number of frames"), [], [], [], [])
     try:
         _walk(words, found)
     except FileError:
@@ -89,7 +116,7 @@ def _find_bodies(words: Words) -> _Bodies:
     return found
 
 
-def _walk(words: Words, found: _Bodies) -> None:
+def _walk(words: Words, found: _Found) -> None:
     """Go through the frames and note where each body is."""
     frames, line = found.frames, 1
     for frame in range(frames):
@@ -130,14 +157,14 @@ def _identity(words: Words, line: int, who: str) -> int:
     return int(word)
 
 
-def _first_words(words: Words, bodies: _Bodies) -> NDArray[np.int64]:
+def _first_words(words: Words, found: _Found) -> NDArray[np.int64]:
     """(bodies, V) first word of each joint's line; every line has its 12 values."""
-    lines = np.array(bodies.line, dtype=np.int64)[:, None] + np.arange(JOINTS)
+    lines = np.array(found.line, dtype=np.int64)[:, None] + np.arange(JOINTS)
     wrong = np.argwhere(words.counts[lines] != JOINT_VALUES)
     if len(wrong):
         body, joint = wrong[0]
         line = int(lines[body, joint])
-        who = f"joint {joint + 1} of body {bodies.place[body] + 1} of frame {bodies.frame[body] + 1}"
+        who = f"joint {joint + 1} of body {found.place[body] + 1} of frame {found.frame[body] + 1}"
         if line == words.lines - 1:
             raise _ends(words, f"the file ends in {who}")
         raise words.error(line, f"{who} has {words.counts[line]} values, expected {JOINT_VALUES}")

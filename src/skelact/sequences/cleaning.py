@@ -4,6 +4,7 @@ Convention: missing is NaN, before and after. A step that cannot be done leaves 
 says why in the provenance. Positions are turned by a rotation only, never mirrored.
 """
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -266,15 +267,22 @@ def keep_widest(sequence: Sequence) -> Sequence:
 
     Source: SCD-Net, sec. "Data", the selection of bodies in NTU RGB+D.
     """
-    places = sequence.positions[:, :4].swapaxes(0, 1).astype(np.float64)
-    present = np.asarray(~np.isnan(places[..., 0]).all(axis=2), dtype=np.bool_)  # (M, T)
-    spread = [
-        np.nan_to_num(place[seen]).std(axis=(0, 1)).sum() if seen.any() else 0.0
-        for place, seen in zip(places, present, strict=True)
-    ]
-    order = np.argsort(-np.array(spread), kind="stable")[:2]
-    order = np.array([place for place in order if present[place].any()], dtype=np.int64)
-    return _moved(sequence, sequence.positions[:, order], "keep_widest()", confidence=None, track=None)
+    return _moved(sequence, sequence.positions[:, _widest(sequence)], "keep_widest()", confidence=None, track=None)
+
+
+def _widest(sequence: Sequence) -> NDArray[np.int64]:
+    """Which places ``keep_widest`` keeps."""
+    present = np.asarray(sequence.valid[:, :4].any(axis=2))
+    taken = np.flatnonzero(present.any(axis=0))
+    if len(taken) < 2:
+        return taken
+    spread = []
+    for place in taken.tolist():
+        joints = sequence.positions[present[:, place], place].reshape(-1, sequence.positions.shape[3])
+        planes = joints.T.astype(np.float64, order="C")
+        planes[np.isnan(planes)] = 0.0
+        spread.append(planes.std(axis=1).sum())
+    return taken[np.argsort(-np.array(spread), kind="stable")[:2]]
 
 
 def ntu_agcn(sequence: Sequence) -> Sequence:
@@ -298,15 +306,19 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
         )
     if not sequence.valid.any():
         raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
-    sequence = keep_widest(sequence)
-    positions = sequence.positions.astype(np.float64)
-    positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
-    positions -= np.nan_to_num(positions[:, :1, 1:2])
+    kept = _widest(sequence)
+    positions = sequence.positions[:, kept].astype(np.float64)
+    if not sequence.valid[:, kept].any(axis=2).all():
+        positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
+    centre = positions[:, :1, 1:2]
+    positions = positions - np.where(np.isnan(centre), 0.0, centre)
     first = positions[0, 0]
-    positions = positions @ _shortest_turn(first[1] - first[0], np.array([0.0, 0.0, 1.0])).T
-    first = positions[0, 0]
-    positions = positions @ _shortest_turn(first[8] - first[4], np.array([1.0, 0.0, 0.0])).T
-    return _moved(sequence, positions.astype(np.float32), "ntu_agcn()", up="+z")
+    upright = _shortest_turn(first[1] - first[0], np.array([0.0, 0.0, 1.0]))
+    across = _shortest_turn(upright @ (first[8] - first[4]), np.array([1.0, 0.0, 0.0]))
+    turned = positions.reshape(-1, 3) @ (across @ upright).T  # of one matrix numpy makes one product
+    cleaned = turned.reshape(positions.shape).astype(np.float32)
+    steps = (*sequence.provenance, "keep_widest()", "ntu_agcn()")
+    return replace(sequence, positions=cleaned, provenance=steps, up="+z", confidence=None, track=None)
 
 
 NOTHING = Cleaning(
@@ -519,14 +531,16 @@ def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> 
 
     No turn where the vector is unknown or has no length, or points along the target or against it already.
     """
-    length = np.linalg.norm(vector)
-    if not np.isfinite(length) or length < 1e-6:
+    x, y, z = vector.tolist()
+    u, v, w = target.tolist()
+    length = math.sqrt(x * x + y * y + z * z)  # numpy takes longer to be called than to reckon with three numbers
+    if not math.isfinite(length) or length < 1e-6:
         return np.eye(3)
-    direction = vector / length
-    axis = np.cross(direction, target)
-    sine, cosine = np.linalg.norm(axis), float(direction @ target)
+    x, y, z = x / length, y / length, z / length
+    axis = (y * w - z * v, z * u - x * w, x * v - y * u)
+    sine, cosine = math.sqrt(sum(part * part for part in axis)), x * u + y * v + z * w
     if sine < 1e-6:
         return np.eye(3)
-    x, y, z = axis / sine
+    x, y, z = (part / sine for part in axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))

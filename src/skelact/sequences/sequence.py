@@ -71,8 +71,7 @@ class Sequence:
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float32)
         self._check(positions)
-        missing = np.isnan(sum(np.moveaxis(positions, -1, 0)))  # faster than any() over a short axis
-        positions = np.where(missing[..., None], np.float32(np.nan), positions)
+        positions = _wholly_missing(positions)
         positions.setflags(write=False)
         set_ = object.__setattr__
         set_(self, "positions", positions)
@@ -168,7 +167,21 @@ class Sequence:
         return Sequence, tuple((values | {"tags": dict(self.tags)}).values())
 
 
+def _wholly_missing(positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A copy in which all coordinates of a joint are NaN where one is."""
+    copy = positions.copy()
+    missing = np.isnan(positions)
+    if missing.any():
+        wholly = missing[..., 0]
+        for one in range(1, positions.shape[-1]):  # faster than any() over a short axis
+            wholly = wholly | missing[..., one]
+        copy[wholly] = np.nan
+    return copy
+
+
 def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
+    if array.dtype == dtype and array.flags.owndata and not array.flags.writeable:
+        return array  # another sequence's
     copy = np.array(array, dtype=dtype)
     copy.setflags(write=False)
     return copy
