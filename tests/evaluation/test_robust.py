@@ -3,14 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from skelact.batches import collate
+from skelact.config import LinearSettings
 from skelact.errors import UserError
-from skelact.evaluation import evaluate
+from skelact.evaluation import evaluate, linear
+from skelact.evaluation.labelled import Labelled
 from skelact.evaluation.robust import changing, damages
 from skelact.sequences.store import Store
 
@@ -58,6 +61,28 @@ def test_features_are_computed_once_a_change(kit: SimpleNamespace, store_path: P
     )
     evaluate(kit.write_run(tmp_path / "run"), store_path, ["robust", "linear"], settings=settings)
     assert [len(rows) for *_, rows in kit.embedded] == [72, 24, 72, 24]  # trained, untrained
+
+
+def test_the_clean_probe_is_trained_once_for_all_protocols(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[int, int]] = []
+
+    def counting(train: Labelled, settings: LinearSettings, seed: int, after_epoch: Any = None) -> linear.Probe:
+        trained.append((len(train), seed))
+        return train_probe(train, settings, seed, after_epoch)
+
+    train_probe = linear.train_probe
+    monkeypatch.setattr(linear, "train_probe", counting)
+    run = kit.write_seeds(tmp_path / "run", 0, 1)
+    both = evaluate(run, store_path, ["linear", "robust"]).results["protocols"]
+    assert sorted(trained) == [(48, seed) for seed in (0, 1) for _ in ("model", "untrained", "raw")]
+    for values in both["robust/linear/clean"]["systems"].values():
+        assert values["curves"] == {}
+    clean, alone = (both[key]["systems"]["raw"]["seeds"] for key in ("robust/linear/clean", "linear"))
+    assert clean == alone
+    robust = evaluate(run, store_path, ["robust"]).results["protocols"]
+    assert robust == {key: entry for key, entry in both.items() if key != "linear"}
 
 
 def test_the_same_seed_damages_the_same_and_another_otherwise(

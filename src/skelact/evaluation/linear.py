@@ -78,6 +78,17 @@ def linear_probe(
 
     Source: SCD-Net, sec. "Linear evaluation".
     """
+    return _trained(train, test, settings, seed, progress)[1]
+
+
+def _trained(
+    train: Labelled,
+    test: Labelled,
+    settings: LinearSettings,
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Probe, Outcome]:
+    """The layer and the outcome of ``linear_probe``."""
     if train.vectors.shape[1] != test.vectors.shape[1]:
         raise UserError(
             f"training vectors are {train.vectors.shape[1]} wide, test vectors {test.vectors.shape[1]}"
@@ -93,7 +104,7 @@ def linear_probe(
             progress(epoch, settings.epochs)
 
     probe = train_probe(train, settings, seed, after_epoch)
-    return replace(probe.outcome(test), curve=tuple(curve))
+    return probe, replace(probe.outcome(test), curve=tuple(curve))
 
 
 def train_probe(
@@ -222,10 +233,20 @@ def _entries(_recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
     return {"linear": Entry("linear probe")}
 
 
+def probe_of(system: System, tell: Tell) -> tuple[Probe, Outcome]:
+    """The probe that learns from all training clips and its outcome on the test part; trained once."""
+
+    def train() -> tuple[Probe, Outcome]:
+        settings, chosen = chosen_settings(system, partial(tell, "linear probe, choosing"))
+        told = partial(tell, "linear probe")
+        probe, outcome = _trained(system.train, system.test, settings, system.seed, told)
+        return probe, replace(outcome, chosen=chosen)
+
+    return system.once("linear probe", train)
+
+
 def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    settings, chosen = chosen_settings(system, partial(tell, "linear probe, choosing"))
-    outcome = linear_probe(system.train, system.test, settings, system.seed, partial(tell, "linear probe"))
-    return {"linear": replace(outcome, chosen=chosen)}
+    return {"linear": probe_of(system, tell)[1]}
 
 
 LINEAR = Protocol("linear probe", ("linear",), _entries, _run, fuses="softmax")

@@ -70,16 +70,17 @@ def _measure_raw(
 
     progress_of = _told(SYSTEMS["raw"], progress)
     first = _system("raw", seeds[0], None, coordinates, store, parts, recipe, progress_of)
+    others = [replace(first, seed=seed) for seed in seeds[1:]]
     for name in dict.fromkeys(key.partition("/")[0] for key in outcomes):
         if "raw" not in PROTOCOLS[name].systems:
             continue
         _run(name, first, outcomes, progress_of)
-        for seed in seeds[1:]:
+        for other in others:
             if PROTOCOLS[name].draws:
-                _run(name, replace(first, seed=seed), outcomes, progress_of)
+                _run(name, other, outcomes, progress_of)
                 continue
             for key in entries_of([name], recipe, store):
-                outcomes[key]["raw"][seed] = outcomes[key]["raw"][seeds[0]]
+                outcomes[key]["raw"][other.seed] = outcomes[key]["raw"][seeds[0]]
 
 
 def _untrained(model: "Model", store: Store) -> "Model":

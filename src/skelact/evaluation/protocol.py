@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Change = Callable[[Batch], Batch]
 Embed = Callable[[NDArray[np.int64], Change | None, Callable[[int, int], None]], NDArray[np.float32]]
 Tell = Callable[[str, int, int], None]  # the entry's title, how much is done, of how much
+
+Kept = TypeVar("Kept")
 
 SYSTEMS: Mapping[str, str] = MappingProxyType(
     {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}
@@ -51,6 +53,14 @@ class System:
     test: Labelled
     model: "Model | None"
     embed: Embed
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, what: str, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gives, made when first asked for: what several protocols learn alike is learnt once."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        kept: Kept = self._kept[what]
+        return kept
 
     @property
     def train_names(self) -> list[str]:

@@ -14,7 +14,7 @@ from skelact.config import Recipe
 from skelact.errors import UserError
 from skelact.evaluation.knn import votes_of_nearest
 from skelact.evaluation.labelled import Labelled, Outcome
-from skelact.evaluation.linear import chosen_settings, train_probe
+from skelact.evaluation.linear import probe_of
 from skelact.evaluation.protocol import Change, Entry, Point, Protocol, System, Tell
 from skelact.sequences.store import Store
 
@@ -145,10 +145,7 @@ def changing(damage: Damage, seed: int) -> Change:
 
 def _probes(system: System, tell: Tell) -> Probes:
     """What was learnt from the clean training part, once."""
-    settings, _ = chosen_settings(system, partial(tell, "robustness, choosing"))
-    probe = train_probe(
-        system.train, settings, system.seed, lambda done, _: tell("robustness, probe", done, settings.epochs)
-    )
+    probe, _ = probe_of(system, tell)
 
     def nearest(test: Labelled) -> Outcome:
         return votes_of_nearest(system.train, test, system.recipe.knn.k)
