@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
+from skelact.skeletons import Skeleton
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, batch: Batch, rng: torch.Generator) -> Tensor:
@@ -25,17 +26,12 @@ def chosen(batch: Batch, probability: float, rng: torch.Generator) -> Tensor:
 
 def rotation_matrices(angles: Tensor) -> Tensor:
     """(N, 3, 3) rotations about x, then y, then z, of column vectors; ``angles`` (N, 3) in radians."""
-    sin, cos = torch.sin(angles), torch.cos(angles)
-    zero, one = torch.zeros_like(sin[:, 0]), torch.ones_like(sin[:, 0])
-
-    def matrix(*entries: Tensor) -> Tensor:
-        return torch.stack(entries, dim=1).view(-1, 3, 3)
-
-    (sx, sy, sz), (cx, cy, cz) = sin.unbind(1), cos.unbind(1)
-    about_x = matrix(one, zero, zero, zero, cx, -sx, zero, sx, cx)
-    about_y = matrix(cy, zero, sy, zero, one, zero, -sy, zero, cy)
-    about_z = matrix(cz, -sz, zero, sz, cz, zero, zero, zero, one)
-    return about_z @ about_y @ about_x
+    (sx, sy, sz), (cx, cy, cz) = torch.sin(angles).unbind(1), torch.cos(angles).unbind(1)
+    sy_sx, sy_cx = sy * sx, sy * cx
+    entries = [cz * cy, cz * sy_sx - sz * cx, cz * sy_cx + sz * sx]
+    entries += [sz * cy, sz * sy_sx + cz * cx, sz * sy_cx - cz * sx]
+    entries += [-sy, cy * sx, cy * cx]
+    return torch.stack(entries, dim=1).view(-1, 3, 3)
 
 
 def random_rotations(
@@ -79,15 +75,27 @@ def random_noise(batch: Batch, largest: float, rng: torch.Generator) -> Batch:
     Two views of a recording share the jitter of its recorder, and no two recordings do. An encoder that is asked
     which views belong together learns to read it, unless each view has some of its own.
     """
+    frames, persons = batch.positions.shape[1:3]
+    return _moved(batch, draw_noise(batch, frames, persons, largest, rng))
+
+
+def draw_noise(batch: Batch, frames: int, persons: int, largest: float, rng: torch.Generator) -> Tensor:
+    """(N, F, M, V, C) noise of ``random_noise``."""
     deviation = uniform((len(batch), 1, 1, 1, 1), 0.0, largest, batch, rng)
-    return add_noise(batch, deviation, rng)
+    return deviation * _normal((len(batch), frames, persons, *batch.positions.shape[3:]), batch, rng)
 
 
-def add_noise(batch: Batch, deviation: float | Tensor, rng: torch.Generator) -> Batch:
+def add_noise(batch: Batch, deviation: float, rng: torch.Generator) -> Batch:
     """Normal noise on every coordinate of what was measured, in the unit of the positions."""
-    shape, dtype = batch.positions.shape, batch.positions.dtype
-    noise = torch.randn(shape, generator=rng, device=batch.device, dtype=dtype)
-    return batch.with_positions(batch.positions + deviation * noise, batch.valid)
+    return _moved(batch, deviation * _normal(tuple(batch.positions.shape), batch, rng))
+
+
+def _normal(shape: tuple[int, ...], batch: Batch, rng: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=rng, device=batch.device, dtype=batch.positions.dtype)
+
+
+def _moved(batch: Batch, by: Tensor) -> Batch:
+    return batch.with_positions(batch.positions + by, batch.valid)
 
 
 def exchange_sides(batch: Batch, which: Tensor) -> Batch:
@@ -96,9 +104,12 @@ def exchange_sides(batch: Batch, which: Tensor) -> Batch:
     Only the joints change places, the coordinates stay: x is not mirrored.
     Source: SCD-Net, sec. "Implementation details".
     """
-    mirror = torch.as_tensor(batch.skeleton.mirror, device=batch.device)
-    same = torch.arange(len(mirror), device=batch.device)
-    order = torch.where(which.unsqueeze(1), mirror, same)  # (N, V)
-    order_NTMV = order[:, None, None, :].expand(batch.valid.shape)
+    order_NTMV = sides(batch.skeleton, which)[:, None, None, :].expand(batch.valid.shape)
     positions = batch.positions.gather(3, order_NTMV.unsqueeze(-1).expand(batch.positions.shape))
     return replace(batch, positions=positions, valid=batch.valid.gather(3, order_NTMV))
+
+
+def sides(skeleton: Skeleton, exchanged: Tensor) -> Tensor:
+    """(N, V) joint that comes to the place of each joint: the other side's or its own."""
+    mirror = torch.as_tensor(skeleton.mirror, device=exchanged.device)
+    return torch.where(exchanged.unsqueeze(1), mirror, torch.arange(len(mirror), device=exchanged.device))

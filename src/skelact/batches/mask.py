@@ -1,12 +1,15 @@
 """Masks: parts of a clip that are hidden from the encoder. Hidden means position 0 and not valid."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
 from skelact.skeletons import Skeleton
+
+LARGEST = 2**31 - 1
 
 
 def spatial_mask(
@@ -20,30 +23,57 @@ def spatial_mask(
 
     Source: SCD-Net, sec. "Structure-guided spatial masking".
     """
-    joints = len(skeleton)
-    walks = torch.as_tensor(skeleton.two_hop, device=device)
-    drawn = torch.randint(joints, (count, seeds), generator=rng, device=device)
-    top = sorting_network(walks[drawn].sum(dim=1))[:, joints - hidden :]
-    return torch.zeros(count, joints, dtype=torch.bool, device=device).scatter_(1, top, True)
+    return grow_mask(skeleton, draw_seeds(skeleton, count, seeds, rng, device), hidden)
+
+
+def draw_seeds(skeleton: Skeleton, count: int, seeds: int, rng: torch.Generator, device: torch.device) -> Tensor:
+    """(count, seeds) joints, uniformly with replacement."""
+    return torch.randint(len(skeleton), (count, seeds), generator=rng, device=device)
+
+
+def grow_mask(skeleton: Skeleton, seeds: Tensor, hidden: int) -> Tensor:
+    """(N, V) bool: the ``hidden`` joints that most walks of two steps lead to from the ``seeds`` (N, K)."""
+    walks = torch.as_tensor(skeleton.two_hop, device=seeds.device)
+    top = sorting_network(walks[seeds].sum(dim=1))[:, len(skeleton) - hidden :]
+    return torch.zeros(len(seeds), len(skeleton), dtype=torch.bool, device=seeds.device).scatter_(1, top, True)
 
 
 def sorting_network(score: Tensor) -> Tensor:
-    """(N, V) indices that sort integer scores (N, V) upwards, with the ties of a bitonic network.
+    """(N, V) indices that sort small scores (N, V), integers from 0 on, with the ties of a bitonic network.
 
     The published masks were made with numpy's default argsort, which is such a network for short rows: equal
     scores are neither kept in order nor reversed. The same network gives the same masks, on any device.
+
+    Score, lane and joint are packed into one number, so that a step is a minimum: of two equal scores that of the
+    lower lane is the smaller number. In the upper lane of a pair score and lane are inverted: it keeps the larger.
     """
     count, joints = score.shape
-    size = 1 << (joints - 1).bit_length()
-    lane = torch.arange(size, device=score.device)
-    key = torch.nn.functional.pad(score, (0, size - joints), value=int(score.max()) + 1)
-    index = lane.expand(count, size)
-    for partner in _partners(lane, size):
-        other = key[:, partner]
-        swap = torch.where(lane < partner, other < key, other > key)
-        key = torch.where(swap, other, key)
-        index = torch.where(swap, index[:, partner], index)
-    return index[:, :joints]
+    bits = (joints - 1).bit_length()
+    order, lane = LARGEST >> bits << bits, (1 << 2 * bits) - (1 << bits)  # bits that are compared, and of the lane
+    start, steps = _network(bits, score.device)
+    packed = torch.full((1 << bits, count), LARGEST >> 2 * bits, dtype=torch.int32, device=score.device)
+    packed[:joints] = score.T  # lanes without a joint have the largest score and end last
+    packed = (packed << 2 * bits) ^ start
+    for partner, turned in steps:
+        other = packed.index_select(0, partner).bitwise_xor_(order)
+        packed = torch.minimum(packed, other).bitwise_and_(~lane).bitwise_xor_(turned)
+    return (packed[:joints] & ((1 << bits) - 1)).T.long()
+
+
+@cache
+def _network(bits: int, device: torch.device) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """What lanes begin with, (L, 1), and for each step their partners, (L,), and what they go on with, (L, 1)."""
+    size = 1 << bits
+    lane = torch.arange(size, dtype=torch.int32, device=device)
+    lane_bits = (size - 1) << bits
+    partners = list(_partners(lane, size))
+    inverted = [(lane > partner).int() * (LARGEST >> bits << bits) for partner in partners]
+    inverted.append(torch.zeros_like(lane))
+    steps = []
+    for partner, now, then in zip(partners, inverted, inverted[1:], strict=False):
+        turned = ((now ^ then) & ~lane_bits) | ((lane << bits) ^ (then & lane_bits))
+        steps.append((partner.long(), turned[:, None]))
+    return ((lane << bits | lane) ^ inverted[0])[:, None], steps
 
 
 def _partners(lane: Tensor, size: int) -> Iterator[Tensor]:

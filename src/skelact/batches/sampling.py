@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
+from skelact.batches.people import measured_joints, resize_people
 
 
 def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Batch:
@@ -24,11 +25,16 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     Returns:
         Batch of (N, frames, M, V, C).
     """
-    step = torch.arange(frames, device=batch.device, dtype=torch.float64) + 0.5
-    last = (length - 1).unsqueeze(1)
-    place = (step * length.unsqueeze(1) / frames - 0.5).clamp(min=0.0).minimum(last.double())  # (N, frames)
+    place, last = window_places(length, frames)
     positions, valid = between_frames(batch, start, place, last)
     return replace(batch, positions=positions, valid=valid, frames=torch.full_like(batch.frames, frames))
+
+
+def window_places(length: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Where the frames of a resized window lie in it, (N, frames) float64, and its last frame, (N, 1) int64."""
+    step = torch.arange(frames, device=length.device, dtype=torch.float64) + 0.5
+    last = (length - 1).unsqueeze(1)
+    return (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last), last
 
 
 def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,24 +51,15 @@ def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> 
     Returns:
         (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
     """
-    count, longest, persons, joints, coordinates = batch.positions.shape
-    device, dtype = batch.device, batch.positions.dtype
-    lower = place.floor().long()
-    upper = (lower + 1).minimum(last)
-    share = (place - lower).to(dtype)
-    first_row = torch.arange(count, device=device).unsqueeze(1) * longest + start.unsqueeze(1)
-    rows = batch.positions.reshape(count * longest, persons * joints, coordinates)
-    known = batch.valid.reshape(count * longest, persons * joints)
-    below, above = (first_row + lower).flatten(), (first_row + upper).flatten()
-    weight_below = (1 - share).reshape(-1, 1) * known[below]
-    weight_above = share.reshape(-1, 1) * known[above]
-    total = weight_below + weight_above
-    valid = total > 0
-    total = torch.where(valid, total, torch.ones_like(total))
-    positions = rows[below] * (weight_below / total).unsqueeze(-1)
-    positions += rows[above] * (weight_above / total).unsqueeze(-1)
-    frames = place.shape[1]
-    return positions.view(count, frames, persons, joints, coordinates), valid.view(count, frames, persons, joints)
+    count, persons = len(batch), batch.positions.shape[2]
+    slot = torch.arange(count * persons, device=batch.device)
+    clip, person = slot // persons, slot % persons
+    place, last = (start[:, None] + place)[clip], (start[:, None] + last)[clip]
+    people = resize_people(batch, measured_joints(batch), clip, person, place, last)
+    positions, valid = (
+        x.view(count, persons, *x.shape[1:2], *x.shape[3:]) for x in (people.positions, people.valid)
+    )
+    return positions.transpose(1, 2), valid.transpose(1, 2)
 
 
 def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator) -> Tensor:
@@ -75,11 +72,18 @@ def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: t
     return length.clamp(min=min_frames).minimum(frames)
 
 
+def random_windows(
+    frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """(N,) starts and (N,) lengths of random windows; the start is uniform among the possible ones."""
+    length = random_crop_lengths(frames, min_crop, min_frames, rng)
+    share = torch.rand(len(frames), generator=rng, device=frames.device, dtype=torch.float64)
+    return (share * (frames - length + 1)).floor().long().minimum(frames - length), length
+
+
 def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
-    """A random window of each clip, resized to ``frames``; start uniform among the possible ones."""
-    length = random_crop_lengths(batch.frames, min_crop, min_frames, rng)
-    share = torch.rand(len(batch), generator=rng, device=batch.device, dtype=torch.float64)
-    start = (share * (batch.frames - length + 1)).floor().long().minimum(batch.frames - length)
+    """A random window of each clip, resized to ``frames``."""
+    start, length = random_windows(batch.frames, min_crop, min_frames, rng)
     return crop_resize(batch, start, length, frames)
 
 

@@ -1,18 +1,16 @@
 """Views: augmented clips, the chain of SCD-Net from a batch to what an encoder is trained on."""
 
-import torch
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from skelact.batches.augment import (
-    apply_matrices,
-    chosen,
-    exchange_sides,
-    random_noise,
-    random_rotations,
-    random_shears,
-)
+import torch
+from torch import Tensor
+
+from skelact.batches.augment import chosen, draw_noise, random_rotations, random_shears, sides
 from skelact.batches.batch import Batch
-from skelact.batches.mask import hide_frames, hide_joints, spatial_mask, temporal_mask
-from skelact.batches.sampling import centre_crop_resize, random_crop_resize
+from skelact.batches.mask import draw_seeds, grow_mask, temporal_mask
+from skelact.batches.people import Changes, change_people, measured_joints, resize_people
+from skelact.batches.sampling import centre_crop_resize, random_windows, window_places
 from skelact.batches.streams import to_stream
 from skelact.config import DataSettings, ViewSettings
 
@@ -30,16 +28,39 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
         rng: generator on the batch's device; every draw comes from it.
 
     Returns:
-        Batch of (N, data.frames, M, V, C).
+        Batch of (N, data.frames, M, V, C), time last in memory.
     """
-    batch = random_crop_resize(batch, data.frames, views.min_crop, views.min_frames, rng)
-    if views.noise:
-        batch = random_noise(batch, views.noise, rng)
-    batch = to_stream(batch, data.stream)
-    batch = _turn_and_shear(batch, views, rng)
-    if views.flip:
-        batch = exchange_sides(batch, chosen(batch, views.probability, rng))
-    return _hide(batch, views, rng)
+    return random_views(batch, data, views, rng, 1)[0]
+
+
+def random_views(
+    batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator, count: int = 2
+) -> tuple[Batch, ...]:
+    """``count`` random views of every clip, those that ``random_view`` would draw one after another."""
+    draws = _Draws.together([_draw(batch, data, views, rng) for _ in range(count)])
+    measured = measured_joints(batch)
+    clip, person = measured.repeat(count, 1).nonzero().unbind(1)  # of the people who are there, in all views
+    place, last = window_places(draws.length, data.frames)
+    people = resize_people(
+        batch,
+        measured,
+        clip % len(batch),
+        person,
+        (draws.start[:, None] + place)[clip],
+        (draws.start[:, None] + last)[clip],
+    )
+    if draws.noise is not None:
+        noise = draws.noise[clip, :, person].unsqueeze(2)
+        people = people.with_positions(people.positions + noise, people.valid)
+    people = to_stream(people, data.stream)
+    shape = (count * len(batch), batch.positions.shape[2])
+    slot = clip * shape[1] + person
+    positions, valid = change_people(people, _changes(draws, batch, views, data.frames, clip), slot, shape)
+    frames = torch.full_like(batch.frames, data.frames)
+    return tuple(
+        replace(batch, positions=x, valid=known, frames=frames)
+        for x, known in zip(positions.chunk(count), valid.chunk(count), strict=True)
+    )
 
 
 def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
@@ -47,8 +68,53 @@ def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
     return to_stream(centre_crop_resize(batch, data.frames), data.stream)
 
 
-def _turn_and_shear(batch: Batch, views: ViewSettings, rng: torch.Generator) -> Batch:
-    """Rotation, then shear, as one matrix a clip: exchanging joints in between commutes with both."""
+@dataclass(frozen=True)
+class _Draws:
+    """What chance says about N views, one row each; None where the settings leave no chance."""
+
+    start: Tensor  # (N,) first frame
+    length: Tensor  # (N,) frames
+    noise: Tensor | None  # (N, F, M, V, C)
+    matrices: Tensor  # (N, C, C) rotation and shear
+    exchanged: Tensor  # (N,) whether left and right change places
+    seeds: Tensor | None  # (N, K) joints that the spatial mask grows from
+    grown: Tensor | None  # (N,) whether it does
+    frames_hidden: Tensor | None  # (N, F)
+
+    @classmethod
+    def together(cls, draws: "list[_Draws]") -> "_Draws":
+        """The rows of all, one after another."""
+        together: dict[str, Any] = {}
+        for name in (field.name for field in fields(cls)):
+            rows = [getattr(one, name) for one in draws]
+            together[name] = None if rows[0] is None else torch.cat(rows)
+        return cls(**together)
+
+
+def _draw(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator) -> _Draws:
+    """Everything random of one view of each clip. The order is part of what a seed means."""
+    count, persons = len(batch), batch.positions.shape[2]
+    skeleton, device = batch.skeleton, batch.device
+    start, length = random_windows(batch.frames, views.min_crop, views.min_frames, rng)
+    noise = None
+    if views.noise:
+        noise = draw_noise(batch, data.frames, persons, views.noise, rng)
+    matrices = _turn_and_shear(batch, views, rng)
+    exchanged = chosen(batch, views.probability, rng) if views.flip else torch.zeros_like(start, dtype=torch.bool)
+    seeds = grown = frames_hidden = None
+    if _hidden_joints(batch, views):
+        number = max(round(views.seed_joints * len(skeleton)), 1)
+        seeds = draw_seeds(skeleton, count, number, rng, device)
+        grown = chosen(batch, views.probability, rng)
+    hidden_blocks = round(views.hidden_blocks * -(-data.frames // views.block_frames))
+    if hidden_blocks:
+        mask = temporal_mask(data.frames, count, views.block_frames, hidden_blocks, rng, device)
+        frames_hidden = mask & chosen(batch, views.probability, rng)[:, None]
+    return _Draws(start, length, noise, matrices, exchanged, seeds, grown, frames_hidden)
+
+
+def _turn_and_shear(batch: Batch, views: ViewSettings, rng: torch.Generator) -> Tensor:
+    """(N, C, C) rotation, then shear, each with its own coin: exchanging joints in between commutes with both."""
     coordinates = batch.positions.shape[-1]
     same = torch.eye(coordinates, device=batch.device, dtype=batch.positions.dtype)
     main_axis = "xyz".index(batch.skeleton.up[1]) if views.upright else None
@@ -56,18 +122,20 @@ def _turn_and_shear(batch: Batch, views: ViewSettings, rng: torch.Generator) -> 
     turn = torch.where(chosen(batch, views.probability, rng)[:, None, None], turn, same)
     shear = random_shears(batch, views.shear, rng)
     shear = torch.where(chosen(batch, views.probability, rng)[:, None, None], shear, same)
-    return apply_matrices(batch, shear @ turn)
+    return shear @ turn
 
 
-def _hide(batch: Batch, views: ViewSettings, rng: torch.Generator) -> Batch:
-    count, frames = batch.positions.shape[:2]
-    joints = len(batch.skeleton)
-    seeds, hidden = round(views.seed_joints * joints), round(views.hidden_joints * joints)
-    if hidden:
-        mask = spatial_mask(batch.skeleton, count, max(seeds, 1), hidden, rng, batch.device)
-        batch = hide_joints(batch, mask & chosen(batch, views.probability, rng)[:, None])
-    hidden_blocks = round(views.hidden_blocks * -(-frames // views.block_frames))
-    if hidden_blocks:
-        mask = temporal_mask(frames, count, views.block_frames, hidden_blocks, rng, batch.device)
-        batch = hide_frames(batch, mask & chosen(batch, views.probability, rng)[:, None])
-    return batch
+def _changes(draws: _Draws, batch: Batch, views: ViewSettings, frames: int, clip: Tensor) -> Changes:
+    """What the draws mean for each person, ``clip`` (P,) being their views."""
+    joints = torch.zeros(len(draws.start), len(batch.skeleton), dtype=torch.bool, device=batch.device)
+    if draws.seeds is not None and draws.grown is not None:
+        joints = grow_mask(batch.skeleton, draws.seeds, _hidden_joints(batch, views)) & draws.grown[:, None]
+    hidden = draws.frames_hidden
+    if hidden is None:
+        hidden = joints.new_zeros(len(joints), frames)
+    source = sides(batch.skeleton, draws.exchanged)
+    return Changes(draws.matrices[clip], source[clip], ~joints[clip], ~hidden[clip])
+
+
+def _hidden_joints(batch: Batch, views: ViewSettings) -> int:
+    return round(views.hidden_joints * len(batch.skeleton))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skelact.batches import Batch, random_view
+from skelact.batches import Batch, random_views
 from skelact.config import Recipe
 from skelact.encoders import SCDNetEncoder
 from skelact.encoders.scdnet import xavier_linear
@@ -68,10 +68,8 @@ class SCDNet(Method):
 
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
         """Two independent random views."""
-        return (
-            random_view(batch, self._data, self._views, rng),
-            random_view(batch, self._data, self._views, rng),
-        )
+        query, key = random_views(batch, self._data, self._views, rng, count=2)
+        return query, key
 
     def before_step(self) -> None:
         """The momentum encoder takes a small step towards the query encoder."""
