@@ -133,3 +133,17 @@ def test_the_expected_numbers_are_those_that_were_verified_and_no_others(shared:
         assert told == (joint if row["stream"] == "joint" else ("–", "–")), cell_id(row)
         assert row["source"] == ("paper" if row["stream"] == "joint" else "none verified")
         assert row["status"] == "not rerun"
+
+
+def test_every_fused_run_is_made_of_rows_of_the_table() -> None:
+    """The loop of fuse commands names runs that the table's commands make, all of them."""
+    text = (CHECKOUT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    loop = re.search(r"^for cell in (.*); do\n    \./skelact (fuse .*)\ndone$", text, re.M)
+    assert loop
+    made = {word for row in cells() for word in re.findall(r"-o (runs/\S+)", row["command"])}
+    taken = set()
+    for one in loop[1].split():
+        arguments = parsed(shlex.split(loop[2].replace("$cell", one)))
+        assert str(arguments["out"]) == f"runs/{one}-fused"
+        taken |= {str(run) for run in arguments["runs"]}
+    assert taken == made

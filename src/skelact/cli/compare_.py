@@ -1,6 +1,5 @@
 """``skelact compare``: results of several runs side by side."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,16 +29,12 @@ def run(
         against: what every run is tested against: the first run, or the best baseline of all.
         as_json: print the comparison as JSON.
     """
+    from skelact.cli.numbers import show_numbers
     from skelact.evaluation.compare import compare
     from skelact.evaluation.comparison_table import comparison_table
     from skelact.evaluation.stored import read_results
 
     measured = [read_results(one, split, hold_out) for one in runs]
     comparison = compare(measured, [word.strip() for word in protocol.split(",") if word.strip()], against)
-    if as_json:
-        print(json.dumps(comparison))
-        return 0
-    print(comparison_table(comparison))
-    for note in comparison["notes"]:
-        print(f"note: {note}")
+    show_numbers(comparison, comparison_table, as_json)
     return 0

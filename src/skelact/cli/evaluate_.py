@@ -1,6 +1,5 @@
 """``skelact evaluate``: run and store -> numbers beside their baselines, and a report."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +40,7 @@ def run(
         report: write report.html.
         as_json: print the results as JSON.
     """
+    from skelact.cli.numbers import show_numbers
     from skelact.cli.progress import stage_bar
     from skelact.evaluation import evaluate
     from skelact.evaluation.report import write_report
@@ -61,14 +61,8 @@ def run(
         if report:
             show("report", 0, 1)
             write_report(evaluation)
-    results = evaluation.results
-    if as_json:
-        print(json.dumps(results))
-        return 0
-    print(text_table(results))
-    for note in results["notes"]:
-        print(f"note: {note}")
-    print(evaluation.folder / ("report.html" if report else "results.json"))
+    written = evaluation.folder / ("report.html" if report else "results.json")
+    show_numbers(evaluation.results, text_table, as_json, written)
     return 0
 
 

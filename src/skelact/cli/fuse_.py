@@ -1,6 +1,5 @@
 """``skelact fuse``: evaluated runs -> the results of their scores added."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +32,7 @@ def run(
         hold_out: likewise, such as camera=2.
         as_json: print the results as JSON.
     """
+    from skelact.cli.numbers import show_numbers
     from skelact.evaluation.fuse import fuse
     from skelact.evaluation.stored import read_results
     from skelact.evaluation.table import text_table
@@ -40,13 +40,7 @@ def run(
     measured = [read_results(one, split, hold_out) for one in runs]
     names = [word.strip() for word in protocol.split(",") if word.strip()]
     results, folder = fuse(measured, out, _numbers(weights), names)
-    if as_json:
-        print(json.dumps(results))
-        return 0
-    print(text_table(results))
-    for note in results["notes"]:
-        print(f"note: {note}")
-    print(folder / "results.json")
+    show_numbers(results, text_table, as_json, folder / "results.json")
     return 0
 
 

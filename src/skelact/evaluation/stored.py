@@ -153,15 +153,11 @@ def _read(path: Path) -> dict[str, Any]:
 def _read_predictions(path: Path, entries: Mapping[str, Any]) -> Predictions:
     if not path.is_file():
         raise FileError(path, "not found. Measure the run again")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    if len(rows) < 2 or rows[0][:2] != ["name", "label"] or any(len(row) != len(rows[0]) for row in rows):
-        raise FileError(path, "no whole table of predictions. Measure the run again")
-    table = np.array(rows[1:])
+    head, clips, is_right = _read_table(path)
     right: dict[tuple[str, str], dict[str, NDArray[np.bool_]]] = {}
-    for number, head in enumerate(rows[0][2:], start=2):
-        entry, system, seed = head.rsplit("/", 2)
-        right.setdefault((entry, system), {})[seed.removeprefix("seed-")] = table[:, number] == table[:, 1]
+    for number, name in enumerate(head[2:]):
+        entry, system, seed = name.rsplit("/", 2)
+        right.setdefault((entry, system), {})[seed.removeprefix("seed-")] = is_right[:, number]
     for (entry, system), seed, share in _shares(right):
         told = entries.get(entry, {}).get("systems", {}).get(system, {}).get("seeds", {}).get(seed)
         if told is None or abs(told - share) > ROUNDING:
@@ -170,7 +166,26 @@ def _read_predictions(path: Path, entries: Mapping[str, Any]) -> Predictions:
                 f"{entry}/{system}/seed-{seed} is right for a share of {share:.4f}, {RESULTS} beside it says "
                 f"{'nothing of it' if told is None else f'{told:.4f}'}. Measure the run again",
             )
-    return Predictions(table[:, :2], right)
+    return Predictions(clips, right)
+
+
+def _read_table(path: Path) -> tuple[list[str], NDArray[np.str_], NDArray[np.bool_]]:
+    """Head, name and label of each clip, and whether each column is right; text of one row at a time in memory."""
+    clips: list[list[str]] = []
+    is_right: list[NDArray[np.bool_]] = []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        head = next(rows, [])
+        whole = head[:2] == ["name", "label"]
+        for row in rows:
+            whole = whole and len(row) == len(head)
+            if not whole:
+                break
+            clips.append(row[:2])
+            is_right.append(np.array([said == row[1] for said in row[2:]], dtype=bool))
+    if not whole or not clips:
+        raise FileError(path, "no whole table of predictions. Measure the run again")
+    return head, np.array(clips), np.array(is_right)
 
 
 def _shares(
