@@ -34,6 +34,7 @@ VARIANTS = 24  # noisy copies of each real file that runs of frames are taken fr
 NOISE = 0.005  # metres, standard deviation
 SHORTEST = 10  # frames
 PAUSE = 0.2  # seconds between looks at the memory
+SAID = 500  # files after which the progress is said
 
 
 def frames_of(path: Path) -> list[list[list[bytes]]]:
@@ -75,7 +76,7 @@ def write_clips(folder: Path, names: list[str], like: Path, frames: int, seed: i
     texts = {people: [noisy(one, rng) for one, pair in zip(real, two, strict=True) if pair == people
                       for _ in range(VARIANTS)] for people in (False, True)}  # fmt: skip
     size = 0
-    for name in names:
+    for number, name in enumerate(names, start=1):
         numbers = name_numbers(name)
         pair = numbers is not None and numbers["action"] >= TWO_PEOPLE
         text = texts[pair][rng.integers(len(texts[pair]))]
@@ -85,6 +86,9 @@ def write_clips(folder: Path, names: list[str], like: Path, frames: int, seed: i
         content = b"\n".join([b"%d" % length, *run, b""])
         (folder / f"{name}.skeleton").write_bytes(content)
         size += len(content)
+        if number % SAID == 0 or number == len(names):
+            print(f"\r{number:,}/{len(names):,} files, {size / 1e9:.2f} GB", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     return size
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.sequences import Sequence
+from skelact.sequences import Sequence, cleaning
 from skelact.sequences.cleaning import (
     CLEANINGS,
     Cleaning,
@@ -529,3 +529,22 @@ def test_ntu_agcn_keeps_gaps_behind_the_first_frame() -> None:
     cleaned = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
     seen = cleaned.valid.all(axis=2).sum(axis=0)
     assert sorted(seen.tolist()) == [7, 10]
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), persons=st.integers(1, 3), gaps=st.sampled_from([0.0, 0.0, 0.2]))
+def test_people_who_keep_their_places_are_not_sorted_in_vain(seed: int, persons: int, gaps: float) -> None:
+    """What is left out where everybody is always in one place would have changed nothing."""
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(0, 1, (12, persons, 20, 3))
+    positions[rng.random((12, persons)) < gaps] = np.nan
+    positions[0] = np.nan_to_num(positions[0])
+    track = np.tile(rng.permutation(9)[:persons], (12, 1))
+    track[5:, 0] += int(rng.integers(0, 2)) * 10
+    sequence = Sequence(positions, KINECT20, 30.0, track=track, confidence=rng.random((12, persons, 20)))
+    kept = keep_people(sequence, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cleaning, "_in_their_places", lambda *_: False)
+        sorted_ = keep_people(sequence, 2)
+    np.testing.assert_array_equal(kept.positions, sorted_.positions)
+    np.testing.assert_array_equal(kept.confidence, sorted_.confidence)

@@ -207,3 +207,26 @@ def test_what_cannot_be_is_refused(changed: dict[str, Any], sentence: str) -> No
     with pytest.raises(UserError) as caught:
         Sequence(skeleton=SBU15, **arguments)
     assert str(caught.value) == f"sequence 'a': {sentence}"
+
+
+def test_described_otherwise_it_shares_its_arrays() -> None:
+    sequence = Sequence(rising(), SBU15, 15, name="a", confidence=np.ones((4, 2, 15)), tags={"camera": 2})
+    other = sequence.described(name="b", label="wave", tags={"camera": 3})
+    assert (other.name, other.label, other.tags) == ("b", "wave", {"camera": 3})
+    assert (sequence.name, sequence.label, sequence.tags) == ("a", None, {"camera": 2})
+    assert other.positions is sequence.positions
+    assert other.confidence is sequence.confidence
+    with pytest.raises(TypeError):
+        other.tags["camera"] = 1  # type: ignore[index]
+    copy = pickle.loads(pickle.dumps(other))
+    assert (copy.name, copy.label, copy.tags) == ("b", "wave", {"camera": 3})
+
+
+def test_arrays_that_others_may_write_to_are_copied() -> None:
+    confidence = np.ones((4, 2, 15), dtype=np.float32)
+    view = confidence[:]
+    view.setflags(write=False)
+    sequence = Sequence(rising(), SBU15, 15, confidence=view)
+    confidence[:] = 0
+    assert sequence.confidence is not None
+    assert sequence.confidence.all()

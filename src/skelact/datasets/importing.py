@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ FEW_BYTES = 64 << 20  # and not when they are larger than this together
 CHUNK = 16  # files that a process is given at a time
 CHUNK_BYTES = 16 << 20  # or fewer, when they are larger than this together
 FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
+COMMIT_SHARE = 0.05  # of the time may go to commits: each writes the table of all sequences anew
 
 Progress = Callable[[int, int], None]
 Outcome = Sequence | LeftOut  # a sequence of a file, or what is left out and why
@@ -110,7 +111,7 @@ class _Job:
 
             for one in get_dataset(self.dataset).all_in(path):
                 if isinstance(one, Sequence):
-                    one = replace(one, tags={**one.tags, "source": source})
+                    one = one.described(tags={**one.tags, "source": source})
                 yield one
             return
         from skelact.readers import read
@@ -126,7 +127,7 @@ class _Job:
             row = dict(self.table.get(source) or self.table.get(name) or self.table.get(path.stem) or {})
             label = row.pop("label", "") or None
             tags = {**row, **tags}
-        yield replace(sequence, name=name, label=label, tags=tags)
+        yield sequence.described(name=name, label=label, tags=tags)
 
 
 def _left_out(path: Path, error: Exception) -> LeftOut:
@@ -340,10 +341,11 @@ class _Import:
                 self.done = (file, self._taken)
                 if progress:
                     progress(file, self.plan.total)
-                if time.monotonic() > due and len(self.writer):
+                if (now := time.monotonic()) > due and len(self.writer):
                     self._commit(complete=False)
                     pause = min(2 * pause, LAST_COMMIT)
-                    due = time.monotonic() + pause
+                    done = time.monotonic()
+                    due = done + max(pause, (done - now) / COMMIT_SHARE)
         except BaseException:
             with suppress(OSError):  # a full disk: what was committed before stays, and the first error is told
                 if len(self.writer):

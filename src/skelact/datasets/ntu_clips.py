@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from skelact.datasets.dataset import Listing, Roll, Tags
@@ -94,7 +93,7 @@ def read_clip(path: Path, classes: tuple[str, ...]) -> Sequence:
     tags = PATTERN.numbers(path)
     if not 1 <= tags["action"] <= len(classes):
         raise FileError(path, f"action {tags['action']} is none of this data set's (1 to {len(classes)})")
-    return replace(read_ntu(path), label=classes[tags["action"] - 1], tags=tags)
+    return read_ntu(path).described(label=classes[tags["action"] - 1], tags=tags)
 
 
 def across_subjects(training: Iterable[int], tags: Tags) -> str | None:

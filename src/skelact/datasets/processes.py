@@ -10,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from skelact.datasets.memory import keep_freed_memory
 from skelact.errors import UserError
 
 IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
@@ -55,6 +56,7 @@ def in_order(
 
 def _start_worker() -> None:
     """Ctrl-C is for the main process alone, and a worker ends with it, even when it is killed."""
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

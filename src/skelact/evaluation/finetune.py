@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skelact.config import FinetuneSettings, Recipe, TrainSettings
+from skelact.datasets.memory import keep_freed_memory
 from skelact.errors import UserError
 from skelact.evaluation.labelled import Outcome, accuracy
 from skelact.evaluation.protocol import Entry, Protocol, System, Tell
@@ -21,7 +22,6 @@ from skelact.methods.supervised import Supervised
 from skelact.models.device import best_device
 from skelact.models.model import load_clips
 from skelact.sequences.store import Store
-from skelact.training.memory import keep_freed_memory
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import build_optimizer, take_step
 

@@ -6,7 +6,7 @@ says why in the provenance. Positions are turned by a rotation only, never mirro
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -89,7 +89,7 @@ def keep_people(sequence: Sequence, persons: int) -> Sequence:
     times the share of frames in which they were: a chair stands still, a glitch is soon gone.
     """
     positions, confidence = sequence.positions, sequence.confidence
-    if sequence.track is not None:
+    if sequence.track is not None and not _in_their_places(sequence, sequence.track):
         track = _linked(positions, sequence.track)
         positions = _by_track(positions, track, np.nan)
         confidence = None if confidence is None else _by_track(confidence, track, 0.0)
@@ -246,7 +246,7 @@ def turn_to_front(sequence: Sequence, over: Literal["clip", "start"]) -> Sequenc
         )
     up = _up(sequence)
     side = np.eye(3)[1 if abs(up[0]) else 0]
-    ahead = np.cross(up, side)  # right-handed: side, ahead', up
+    ahead = np.array(_cross(up.tolist(), side.tolist()))  # right-handed: side, ahead', up
     right = _right_side(sequence) @ np.stack([side, ahead], axis=1)  # (frames seen, 2) on the floor
     if over == "start":
         right = right[:START_FRAMES]
@@ -376,7 +376,16 @@ def _value(text: str) -> str | int | float | bool:
 
 def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str, **others: Any) -> Sequence:
     """The sequence with other positions, the step that made them, and other values of other fields."""
-    return replace(sequence, positions=positions, provenance=(*sequence.provenance, step), **others)
+    steps = (*sequence.provenance, step)
+    if positions is sequence.positions and not others:
+        return sequence.described(provenance=steps)
+    return replace(sequence, positions=positions, provenance=steps, **others)
+
+
+def _in_their_places(sequence: Sequence, track: NDArray[np.int64]) -> bool:
+    """Whether everybody was measured in every frame, each in one place."""
+    alone = len(set(track[0].tolist()) - {-1}) == track.shape[1]
+    return alone and bool((track == track[0]).all() and sequence.valid.any(axis=2).all())
 
 
 def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -386,11 +395,14 @@ def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray
     """
     linked = track.copy()
     ends: dict[int, tuple[int, NDArray[np.float32]]] = {}  # where each identity was last seen: frame, place
+    present = (track >= 0) & ~np.isnan(positions[..., 0]).all(axis=2)
     identities, first = np.unique(track, return_index=True)
-    for identity in identities[np.argsort(first)].tolist():
-        frame, slot = np.nonzero((track == identity) & ~np.isnan(positions[..., 0]).all(axis=2))
-        if identity < 0 or len(frame) == 0:
-            continue
+    where = {one: np.nonzero((track == one) & present) for one in identities[np.argsort(first)].tolist()}
+    where = {one: (frame, slot) for one, (frame, slot) in where.items() if len(frame)}
+    found, lost = ([int(frame[at]) for frame, _ in where.values()] for at in (0, -1))
+    if max(found, default=0) <= min(lost, default=0):
+        return linked  # nobody was found after somebody was lost
+    for identity, (frame, slot) in where.items():
         start, end = positions[frame[0], slot[0]], positions[frame[-1], slot[-1]]
         place = np.nanmean(start, axis=0)
         size = np.sqrt(np.nanvar(start, axis=0).sum())
@@ -537,10 +549,15 @@ def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> 
     if not math.isfinite(length) or length < 1e-6:
         return np.eye(3)
     x, y, z = x / length, y / length, z / length
-    axis = (y * w - z * v, z * u - x * w, x * v - y * u)
+    axis = _cross((x, y, z), (u, v, w))
     sine, cosine = math.sqrt(sum(part * part for part in axis)), x * u + y * v + z * w
     if sine < 1e-6:
         return np.eye(3)
     x, y, z = (part / sine for part in axis)
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
+
+
+def _cross(one: Iterable[float], other: Iterable[float]) -> tuple[float, float, float]:
+    (x, y, z), (u, v, w) = one, other
+    return y * w - z * v, z * u - x * w, x * v - y * u

@@ -131,6 +131,14 @@ class Sequence:
         """(T, M, V) where a joint was measured."""
         return _read_only(~np.isnan(self.positions[..., 0]), np.bool_)
 
+    def described(self, **changes: Any) -> "Sequence":
+        """The same recording with another name, label, tags or provenance; its arrays are not checked again."""
+        other = object.__new__(Sequence)
+        if "tags" in changes:
+            changes["tags"] = MappingProxyType(dict(changes["tags"]))
+        other.__dict__.update(self.__dict__ | changes)
+        return other
+
     def cut(self, start: int, end: int) -> "Sequence":
         """The frames from ``start`` to before ``end``; segments that reach outside are shortened or go."""
         if (start, end) == (0, self.frames):

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from skelact.config import Recipe, TrainSettings
+from skelact.datasets.memory import keep_freed_memory
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import Method, StepLoss, build_method
@@ -26,7 +27,6 @@ from skelact.models.model import Model, describe, fresh_encoder, load_clips
 from skelact.sequences.store import Store
 from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
 from skelact.training.events import EventLog
-from skelact.training.memory import keep_freed_memory
 from skelact.training.runs import Run
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import build_optimizer, take_step

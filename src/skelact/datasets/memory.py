@@ -10,8 +10,9 @@ LARGEST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Let glibc keep freed memory for the next allocation instead of handing it back to the system.
 
-    A training step frees and asks for the same hundreds of megabytes again and again; every time, the system
-    would clear them page by page. Returns whether the C library understood; other systems are left alone.
+    A training step frees and asks for the same hundreds of megabytes again and again, reading a recording for some
+    hundred kilobytes; every time, the system would clear them page by page. Returns whether the C library
+    understood; other systems are left alone.
     """
     if not sys.platform.startswith("linux"):
         return False
