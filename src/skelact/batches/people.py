@@ -28,9 +28,14 @@ def weighted_rows(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor |
     return F.embedding_bag(rows, table, starts, per_sample_weights=weights, mode="sum", include_last_offset=True)
 
 
+def _bytes(truth: Tensor) -> Tensor:
+    """The same memory as numbers 0 and 1: what torch does to bool takes ten times as long."""
+    return truth.view(torch.uint8)
+
+
 def measured_joints(batch: Batch) -> Tensor:
     """(N, M) int64: how many joints of each person were measured, over all frames."""
-    known = batch.valid.view(torch.uint8).to(torch.float32)  # sums of bool take ten times as long
+    known = _bytes(batch.valid).to(torch.float32)
     return known.sum(dim=1).sum(dim=2).long()
 
 
@@ -54,7 +59,7 @@ def resize_people(
     """
     _, longest, persons, joints, coordinates = batch.positions.shape
     people, frames = place.shape
-    below = place.floor().long()
+    below = place.long()
     share = (place - below).to(batch.positions.dtype)
     neighbours = torch.stack([below, (below + 1).minimum(last)], dim=2) + clip[:, None, None] * longest
     rows = (neighbours * persons + person[:, None, None]).view(-1, 2)
@@ -70,7 +75,7 @@ def resize_people(
     if bool((measured[clip, person] == joints * batch.frames[clip]).all()):  # nobody lacks a joint
         valid = torch.ones(1, dtype=torch.bool, device=batch.device).expand(people, joints, frames)
     else:
-        known = batch.valid.view(torch.uint8).to(positions.dtype)
+        known = _bytes(batch.valid).to(positions.dtype)
         total = between(known.reshape(-1, joints))
         valid = total > 0
         positions /= total.masked_fill_(~valid, 1.0).unsqueeze(2)
@@ -118,15 +123,19 @@ def change_people(people: Batch, changes: Changes, slot: Tensor, shape: tuple[in
     table = people.positions.permute(0, 2, 3, 4, 1).reshape(count, joints * coordinates, frames)
     table = (table * changes.frames[:, None]).reshape(-1, frames)
     joint = torch.arange(count, device=device)[:, None] * joints + changes.source  # (P, V)
-    rows = joint[:, :, None, None] * coordinates + torch.arange(coordinates, device=device)
-    rows = rows.expand(-1, -1, coordinates, -1).reshape(-1)  # for every coordinate, all of its joint
-    weights = (changes.matrices[:, None] * changes.joints[:, :, None, None]).view(-1)
+    row = torch.arange(coordinates, device=device).repeat(coordinates)  # of its rows, for each coordinate to come
+    rows = joint.view(-1, 1) * coordinates + row
+    weights = changes.matrices.flatten(1).unsqueeze(1) * changes.joints.unsqueeze(2)
     lengths = torch.zeros(slots, 1, dtype=torch.int64, device=device).index_fill_(0, slot, coordinates)
     starts = F.pad(lengths.expand(-1, joints * coordinates).flatten().cumsum(0), (1, 0))
-    positions = weighted_rows(table, rows, weights, starts).view(*shape, joints, coordinates, frames)
+    positions = weighted_rows(table, rows.view(-1), weights.view(-1), starts)
 
-    known = people.valid.permute(0, 2, 3, 1).reshape(-1, frames).index_select(0, joint.view(-1))
-    known = known.view(count, joints, frames) & changes.joints[:, :, None] & changes.frames[:, None]
-    valid = torch.zeros(slots, joints, frames, dtype=torch.bool, device=device).index_copy_(0, slot, known)
-    valid = valid.view(*shape, joints, frames)
+    known = (
+        _bytes(people.valid).permute(0, 2, 3, 1).reshape(count, joints, frames) & _bytes(changes.frames)[:, None]
+    )
+    nothing = known.new_zeros(1, frames)
+    place = torch.full((slots, joints), count * joints, device=device)  # of nobody and of hidden joints: nothing
+    place[slot] = torch.where(changes.joints, joint, count * joints)
+    valid = torch.cat([known.reshape(-1, frames), nothing]).index_select(0, place.view(-1)).view(torch.bool)
+    positions, valid = positions.view(*shape, joints, coordinates, frames), valid.view(*shape, joints, frames)
     return positions.permute(0, 4, 1, 2, 3), valid.permute(0, 3, 1, 2)
