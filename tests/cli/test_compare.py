@@ -230,6 +230,29 @@ def test_pictures_of_several_runs_are_numbered(curved: Path, runs: Runs, tmp_pat
     assert text.index(f"## {curved}") < text.index("(all-2-few-shot.svg)")
 
 
+def test_curves_that_several_runs_have_are_drawn_together(curved: Path, tmp_path: Path) -> None:
+    """A line for the trained encoder of each, above what each run has of its own."""
+    other = tmp_path / "other"
+    shutil.copytree(curved, other)
+    path = tmp_path / "all.md"
+    assert run(["report", str(curved), str(other), "-o", str(path)]) == 0
+    names = [f"all-{part}few-shot.svg" for part in ("", "1-", "2-")]
+    assert sorted(one.name for one in tmp_path.glob("*.svg")) == sorted(names)
+    text = path.read_text()
+    places = [text.index(f"({name})") for name in names]
+    assert places == sorted(places)
+    assert places[0] < text.index(f"## {curved}") < places[1] < text.index(f"## {other}") < places[2]
+    picture = (tmp_path / names[0]).read_text()
+    texts = [one.text for one in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0] == "movers, xview"
+    assert {str(curved), str(other)} <= set(texts)
+    assert "untrained encoder" not in texts
+    page = tmp_path / "all.html"
+    assert run(["report", str(curved), str(other), "-o", str(page)]) == 0
+    Tags(page.read_text())
+    assert picture.splitlines()[-2] in page.read_text().partition("Side by side")[0]
+
+
 def test_pictures_are_not_overwritten_silently(
     curved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

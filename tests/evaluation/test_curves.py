@@ -120,4 +120,5 @@ def test_page_and_file_draw_the_same_in_the_same_colours() -> None:
         assert line in page
     style = (Path(report.__file__).parent / "report.html").read_text(encoding="utf-8")
     light = dict(re.findall(r"--(s\d): (#[0-9a-f]{6})", style.partition("prefers-color-scheme")[0]))
-    assert tuple(light[f"s{k}"] for k in range(3)) == curves.COLOURS
+    assert tuple(light[f"s{k}"] for k in range(6)) == curves.COLOURS
+    assert len(set(curves.MARKS)) == len(curves.MARKS) == 6

@@ -6,17 +6,26 @@ from html import escape
 from typing import Any
 
 from skelact.evaluation.figures import short, svg, ticks
+from skelact.evaluation.stored import Stored, chosen_entries
 from skelact.evaluation.table import families, system_names
 
 WIDTH, HEIGHT = 440, 250  # of one panel, pixels
 LEFT, RIGHT, TOP, BOTTOM = 48, 18, 32, 46  # what titles and axes take of it
 INSET = 8  # from the axes to the first and the last point
+CAPTION_OF_RUNS = "Trained encoders, mean over the seeds of each run; bands: ± 1 standard deviation"
 LETTER = 6.6  # width of a letter on average, at 12 pixels
 APART = 20  # between numbers on the axis, at least
 
-# Blue, vermilion and grey differ for every kind of colour vision, and each line has a mark of its own.
-COLOURS = ("#1f5fa8", "#c2571a", "#6d7680")
-MARKS = ("M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z", "M-3.2 -3.2h6.4v6.4h-6.4z", "M0 -4.2L4.2 3.2H-4.2z")
+# Blue, vermilion and grey, which come first, differ for every kind of colour vision; each line has its own mark.
+COLOURS = ("#1f5fa8", "#c2571a", "#6d7680", "#1b7f4b", "#8a4fa3", "#a5821a")
+MARKS = (
+    "M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z",  # dot
+    "M-3.2 -3.2h6.4v6.4h-6.4z",
+    "M0 -4.2L4.2 3.2H-4.2z",
+    "M0 -4.6L4.6 0L0 4.6L-4.6 0z",
+    "M0 4.2L4.2 -3.2H-4.2z",
+    "M-1.3 -4.3h2.6v3h3v2.6h-3v3h-2.6v-3h-3v-2.6h3z",
+)
 STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; fill: #1d2126; }
 text.title { font-weight: 600; }
@@ -71,6 +80,19 @@ def panels_of(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Panel]
         if panels:
             found[name] = panels
     return found
+
+
+def panels_of_runs(measured: Sequence[Stored]) -> dict[str, list[Panel]]:
+    """The charts of several runs, with a line for the trained encoder of each that has them."""
+    merged: dict[str, dict[str, Any]] = {}
+    for key in chosen_entries(measured):
+        having = [one for one in measured if key in one.entries]
+        if len(having) > 1:
+            systems = {
+                str(one.run): one.entries[key]["systems"]["model"] | {"name": str(one.run)} for one in having
+            }
+            merged[key] = {"points": having[0].entries[key].get("points", ()), "systems": systems}
+    return panels_of(merged)
 
 
 def inline(panels: Sequence[Panel]) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from skelact.evaluation.compare import compare
 from skelact.evaluation.comparison_table import row_difference, row_name, row_value
-from skelact.evaluation.curves import panels_of, standalone
+from skelact.evaluation.curves import CAPTION_OF_RUNS, Panel, panels_of, panels_of_runs, standalone
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.report import seeds_of_curves, title_of
 from skelact.evaluation.stored import Stored, cleaning_words, where
@@ -30,26 +30,33 @@ class Picture:
 
 
 def pictures_of(measured: Sequence[Stored], stem: str) -> list[list[Picture]]:
-    """For each of the results the curves of its protocols of several entries.
+    """The curves of protocols of several entries: of several runs those of all of them, then those of each.
 
     Args:
         measured: what ``read_results`` gave.
-        stem: what the names of the files start with; of several results their number comes next.
+        stem: what the names of the files start with; for each of several runs its number comes next.
     """
-    found = []
-    for number, one in enumerate(measured, start=1):
-        several, what = len(measured) > 1, title_of(one.results)
-        start = f"{stem}-{number}" if several else stem
-        caption = seeds_of_curves(one.results) + (f"; {one.run}" if several else "")
-        found.append(
-            [
-                Picture(
-                    f"{start}-{name}.svg", f"{what}: {PROTOCOLS[name].title}", standalone(panels, what, caption)
-                )
-                for name, panels in panels_of(one.entries).items()
-            ]
-        )
+    if len(measured) == 1:
+        one = measured[0].results
+        return [_pictures(stem, title_of(one), seeds_of_curves(one), panels_of(measured[0].entries))]
+    found = [_pictures(stem, _place(measured), CAPTION_OF_RUNS, panels_of_runs(measured))]
+    for number, run in enumerate(measured, start=1):
+        caption = f"{seeds_of_curves(run.results)}; {run.run}"
+        found.append(_pictures(f"{stem}-{number}", title_of(run.results), caption, panels_of(run.entries)))
     return found
+
+
+def _pictures(stem: str, title: str, caption: str, charts: Mapping[str, Sequence[Panel]]) -> list[Picture]:
+    return [
+        Picture(f"{stem}-{name}.svg", f"{title}: {PROTOCOLS[name].title}", standalone(panels, title, caption))
+        for name, panels in charts.items()
+    ]
+
+
+def _place(measured: Sequence[Stored]) -> str:
+    """What all of them were measured on."""
+    results = measured[0].results
+    return ", ".join(filter(None, (results["data"]["dataset"], where(results))))
 
 
 def markdown(measured: Sequence[Stored], pictures: Sequence[Sequence[Picture]]) -> str:
@@ -65,10 +72,8 @@ def markdown(measured: Sequence[Stored], pictures: Sequence[Sequence[Picture]]) 
     if len(measured) == 1:
         results = measured[0].results
         return "\n".join([f"# {title_of(results)}", "", *_body(results, pictures[0])]) + "\n"
-    data = measured[0].results["data"]
-    lines = [f"# {', '.join(filter(None, (data['dataset'], where(measured[0].results))))}", ""]
-    lines += _comparison(compare(measured))
-    for one, drawn in zip(measured, pictures, strict=True):
+    lines = [f"# {_place(measured)}", "", *_comparison(compare(measured)), *_links(pictures[0])]
+    for one, drawn in zip(measured, pictures[1:], strict=True):
         lines += ["", f"## {one.run}", "", *_body(one.results, drawn)]
     return "\n".join(lines) + "\n"
 
@@ -94,9 +99,12 @@ def _body(results: Mapping[str, Any], pictures: Sequence[Picture]) -> list[str]:
         f"{clips['test']:,} test clips and {clips['train']:,} training clips of {len(data['classes'])} actions. "
         f"Accuracy in per cent at the last epoch{over}, with Wilson's 95 % interval."
     )
-    links = [line for one in pictures for line in ("", f"![{_plain(one.title)}]({quote(one.file)})")]
-    tables = [*_table(_entries(results)), *_notes(results["notes"]), *links, "", *_table(_provenance(results))]
-    return [lead, "", *tables]
+    above = [lead, "", *_table(_entries(results)), *_notes(results["notes"])]
+    return [*above, *_links(pictures), "", *_table(_provenance(results))]
+
+
+def _links(pictures: Sequence[Picture]) -> list[str]:
+    return [line for one in pictures for line in ("", f"![{_plain(one.title)}]({quote(one.file)})")]
 
 
 def _plain(title: str) -> str:

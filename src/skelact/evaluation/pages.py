@@ -10,7 +10,9 @@ import numpy as np
 from skelact.errors import UserError
 from skelact.evaluation.compare import compare
 from skelact.evaluation.comparison_table import row_difference, row_name, row_value
+from skelact.evaluation.curves import CAPTION_OF_RUNS, inline, panels_of_runs
 from skelact.evaluation.markdown import markdown, pictures_of
+from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.report import lead_of, page, sections, title_of
 from skelact.evaluation.stored import Stored, where
 from skelact.evaluation.table import whole
@@ -54,7 +56,8 @@ def html(measured: Sequence[Stored]) -> str:
     first = measured[0].results
     if len(measured) == 1:
         return page(title_of(first), lead_of(first), _sections(measured[0]), first)
-    body = [_comparison(compare(measured))]
+    comparison = compare(measured)
+    body = [*_noted(comparison), *_curves(measured), _comparison(comparison)]
     for one in measured:
         body += [f'<h1>{escape(str(one.run))}</h1><p class="lead">{lead_of(one.results)}</p>', *_sections(one)]
     title = ", ".join(filter(None, (first["data"]["dataset"], where(first))))
@@ -71,6 +74,19 @@ def _sections(one: Stored) -> list[str]:
     return sections(one.home, one.results, untrained)
 
 
+def _noted(comparison: Mapping[str, Any]) -> list[str]:
+    return [f'<p class="note">{escape(note)}</p>' for note in comparison["notes"]]
+
+
+def _curves(measured: Sequence[Stored]) -> list[str]:
+    """What the runs have in common of few labels, few clips and worse clips."""
+    caption = f"<figcaption>{CAPTION_OF_RUNS}</figcaption>"
+    return [
+        f"<h2>{escape(PROTOCOLS[name].title.capitalize())}</h2><figure>{inline(panels)}{caption}</figure>"
+        for name, panels in panels_of_runs(measured).items()
+    ]
+
+
 def _comparison(comparison: Mapping[str, Any]) -> str:
     rows = []
     for entry in comparison["protocols"].values():
@@ -79,9 +95,8 @@ def _comparison(comparison: Mapping[str, Any]) -> str:
             cells = "".join(f"<td>{escape(word)}</td>" for word in (row_value(row), *row_difference(row, entry)))
             rows.append(f'<tr><th scope="row">{escape(row_name(row))}</th>{cells}</tr>')
     head = "".join(f"<th>{word}</th>" for word in ("", "accuracy, %", "difference", "McNemar p, seed by seed"))
-    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in comparison["notes"])
     return (
-        f'{notes}<h2>Side by side</h2><div class="scroll"><table class="runs"><thead><tr>{head}</tr></thead>'
+        f'<h2>Side by side</h2><div class="scroll"><table class="runs"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         "<p><small>Accuracy with Wilson’s 95 % interval, ± is the standard deviation over seeds. Differences from "
         "the first run in points, with the 95 % interval of a paired bootstrap over the clips.</small></p>"

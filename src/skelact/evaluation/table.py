@@ -26,7 +26,7 @@ def whole(entries: Entries) -> dict[str, Mapping[str, Any]]:
 
 def system_names(entry: Mapping[str, Any]) -> dict[str, str]:
     """What the systems of an entry are called."""
-    return {system: values.get("name", SYSTEMS[system]) for system, values in entry["systems"].items()}
+    return {system: values.get("name", SYSTEMS.get(system, system)) for system, values in entry["systems"].items()}
 
 
 def text_table(results: Mapping[str, Any]) -> str:
