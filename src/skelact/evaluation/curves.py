@@ -190,10 +190,10 @@ def _panel(panel: Panel, names: Sequence[str], scale: Sequence[float]) -> str:
     places = sorted({x for line in panel.lines.values() for x, _, _ in line})
     frame = _Frame(places[0], places[-1], scale)
     parts = [_axes(panel, frame, places)]
+    parts += [_band(frame, line, names.index(name)) for name, line in panel.lines.items()]
     # The first line, that of the trained encoder, lies on top of the others.
     for name, line in reversed(list(panel.lines.items())):
         number = names.index(name)
-        parts.append(_band(frame, line, number))
         path = "L".join(f"{frame.x(x):.1f} {frame.y(y):.1f}" for x, y, _ in line)
         parts.append(f'<path class="line {_series(number)}" d="M{path}"/>')
         parts += [_mark(frame.x(x), frame.y(y), number) for x, y, _ in line]
