@@ -76,7 +76,7 @@ class Text:
 
     def rows(self, places: Places, width: int) -> NDArray[np.uint8]:
         """(n, width) the characters from each of some places on."""
-        return self._runs(places, width).view(np.uint8).reshape(len(places), width)
+        return self.runs(places, width).view(np.uint8).reshape(len(places), width)
 
     def decimals(self, begins: Places, ends: Places) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The values of words like -0.25, the same as ``float`` gives, and where a word is something else.
@@ -97,10 +97,10 @@ class Text:
         count = ends - place
         count -= 1
         odd |= (count - 1).view(np.uint64) >= MOST  # none or too many
-        digits, wrong = _eight_digits(self._runs(ends - 8, 8), count)
+        digits, wrong = _eight_digits(self.runs(ends - 8, 8), count)
         odd |= wrong
         digits += whole.astype(np.uint64) * _E8
-        values = digits / SIGNED_E8.take(negative.view(np.int8))
+        values = digits.view(np.int64) / SIGNED_E8.take(negative.view(np.int8))
         long = np.flatnonzero(count > 8)
         if len(long):
             values[long], also = self._long(place[long], ends[long], whole[long], negative[long])
@@ -113,13 +113,13 @@ class Text:
         """Values of words with more than 8 digits behind the dot."""
         more = np.minimum(ends - dots - 9, MOST - 8)
         counts = np.concatenate([np.full_like(more, 8), more])
-        digits, wrong = _eight_digits(self._runs(np.concatenate([dots + 1, ends - 8]), 8), counts)
+        digits, wrong = _eight_digits(self.runs(np.concatenate([dots + 1, ends - 8]), 8), counts)
         tens = TENS.take(more)
         values = (digits[: len(more)] + whole * 1e8) * tens + digits[len(more) :] / (1e8 / tens)
         values /= SIGNED_E8.take(negative.view(np.int8)) * tens
         return values, wrong[: len(more)] | wrong[len(more) :]
 
-    def _runs(self, places: Places, width: int) -> NDArray[np.void]:
+    def runs(self, places: Places, width: int) -> NDArray[np.void]:
         """Of each place the characters from there on; copied, many at a time."""
         every = (len(self.characters) - width + 1,)
         runs: NDArray[np.void] = np.ndarray(every, dtype=f"V{width}", buffer=self.characters, strides=(1,))
@@ -153,8 +153,21 @@ def _eight_digits(runs: NDArray[np.void], count: Places) -> tuple[Mask, NDArray[
     Source: sums of neighbours, of pairs, of fours, all in one register, as fast parsers do.
     """
     x = runs.view("<u8") ^ _ZEROS
-    x >>= ((8 - np.minimum(count, 8)) << 3).view(np.uint64)
-    wrong = (((x + _OVER_NINE) | x) & _HIGHEST) != 0
-    x = x * _TEN + (x >> _EIGHT)
-    x = (x & _EVERY_FOURTH) * _LOW + ((x >> _SIXTEEN) & _EVERY_FOURTH) * _HIGH
-    return x >> _THIRTY_TWO, wrong
+    unused = 8 - np.minimum(count, 8)
+    unused <<= 3
+    x >>= unused.view(np.uint64)
+    y = x + _OVER_NINE
+    y |= x
+    y &= _HIGHEST
+    wrong = y != 0
+    np.right_shift(x, _EIGHT, out=y)
+    x *= _TEN
+    x += y  # two digits in every other byte
+    np.right_shift(x, _SIXTEEN, out=y)
+    y &= _EVERY_FOURTH
+    y *= _HIGH
+    x &= _EVERY_FOURTH
+    x *= _LOW
+    x += y  # eight digits in the upper half
+    x >>= _THIRTY_TWO
+    return x, wrong

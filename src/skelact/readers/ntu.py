@@ -72,7 +72,8 @@ def read_ntu(path: Path) -> Sequence:
 def _positions(bodies: Bodies) -> NDArray[np.float32]:
     """(T, M, V, 3) positions, NaN where a joint was not measured."""
     measured = np.empty((*bodies.states.shape, 3), dtype=np.float32)
-    measured[:] = np.moveaxis(bodies.positions_CBV, 0, -1)
+    for coordinate, values in enumerate(bodies.positions_CBV):  # three long copies, not many of three numbers
+        measured[..., coordinate] = values
     zero = (bodies.positions_CBV == 0).all(axis=0)
     if zero.any():
         measured[zero] = np.nan

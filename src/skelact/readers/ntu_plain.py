@@ -17,6 +17,7 @@ BODY_VALUES = 10
 JOINT_VALUES = 12
 STATES = 3
 BODY_LINES = 2 + JOINTS
+COUNTED = int.from_bytes(b"%d" % JOINTS, "little")  # the two characters of the line before the joints
 IDENTITY = 24  # characters, more than any identity has
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -61,9 +62,8 @@ def read_plain(data: bytes) -> Bodies | None:
     words = text.words_between(newlines)
     if not len(frame) or (words[head] != BODY_VALUES).any() or (words.take(joints) != JOINT_VALUES).any():
         return None
-    if (ends[head + 1] - starts[head + 1] != 2).any() or (
-        text.rows(starts[head + 1], 2) != (b"2"[0], b"5"[0])
-    ).any():
+    counted = starts.take(head + 1)
+    if (ends.take(head + 1) - counted != 2).any() or (text.runs(counted, 2).view("<u2") != COUNTED).any():
         return None
     identity = _identities(text, starts[head])
     states = _states(text, ends.take(joints))
