@@ -279,6 +279,22 @@ def test_half_the_size(tmp_path: Path) -> None:
         import_recordings(tmp_path / "in", tmp_path / "raw", dataset="nw-ucla", half=True, clean="none")
 
 
+@pytest.mark.real
+def test_largest_error_of_float16(shared: Path, tmp_path: Path) -> None:
+    """docs/stores.md: 0.5 mm where everything is within 2 m of the origin, as in real centred recordings."""
+    for name, half in (("half", True), ("full", False)):
+        import_recordings(shared / "data" / "ntu_rgbd", tmp_path / name, format="ntu", half=half, processes=1)
+    half, full = Store(tmp_path / "half"), Store(tmp_path / "full")
+    assert len(half) == len(full) == 3
+    exact = [np.asarray(full.positions(row)) for row in range(3)]
+    errors = [np.abs(half.positions(row) - one) for row, one in enumerate(exact)]
+    assert max(np.nanmax(np.abs(one)) for one in exact) < 2.0
+    assert 0.4e-3 < max(np.nanmax(error) for error in errors) <= 2.0**-11  # metres
+    for one, error in zip(exact, errors, strict=True):
+        assert np.array_equal(np.isnan(one), np.isnan(error))
+        assert np.nanmax(error / np.maximum(np.abs(one), 2.0**-14)) <= 2.0**-11  # of the distance
+
+
 def test_recordings_of_another_skeleton_are_left_out(tmp_path: Path) -> None:
     write_nw_ucla(tmp_path / "in", 2)
     row = ",".join(["0.5"] * 90)
