@@ -11,7 +11,8 @@ from torch import nn
 from skelact.batches import Batch, collate
 from skelact.config import EncoderSettings
 from skelact.encoders import ENCODERS, Encoder, build_encoder
-from skelact.encoders.graph import GraphConv, GraphStack, PersonBatchNorm
+from skelact.encoders.graph import GraphConv, GraphStack
+from skelact.encoders.people import PersonBatchNorm, distinct_people
 from skelact.errors import UserError
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
@@ -95,18 +96,18 @@ def test_graph_conv_equals_the_plain_formula() -> None:
 
 
 def test_person_norm_counts_repeated_people() -> None:
-    """One row that stands for three equals three rows, in the output and in the running statistics."""
+    """Rows that stand for three and for two equal five rows, in the output and in the running statistics."""
     torch.manual_seed(0)
     once, thrice = PersonBatchNorm(4).double(), nn.BatchNorm1d(4).double()
     x = torch.randn(3, 4, 5, 2, dtype=torch.float64, requires_grad=True)
-    rows = x[[0, 1, 1, 1, 2]]
-    y = once(x, torch.tensor([1, 3, 1]))
+    rows = x[[0, 1, 1, 1, 2, 2]]
+    y = once(x, torch.tensor([3, 2]))
     z = thrice(rows.flatten(2)).view_as(rows)
     torch.testing.assert_close(y, z[[0, 1, 4]], rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(once.running_mean, thrice.running_mean, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(once.running_var, thrice.running_var, rtol=1e-10, atol=1e-10)
     direction = torch.randn_like(rows)
-    (ours,) = torch.autograd.grad((y[[0, 1, 1, 1, 2]] * direction).sum(), x, retain_graph=True)
+    (ours,) = torch.autograd.grad((y[[0, 1, 1, 1, 2, 2]] * direction).sum(), x, retain_graph=True)
     (theirs,) = torch.autograd.grad((z * direction).sum(), x)
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
 
@@ -120,7 +121,7 @@ def test_the_input_norm_keeps_how_much_joints_move_where_asked(norm: Literal["jo
     stack = GraphStack(SBU15, 2, 3, settings).double().train()
     seen: list[torch.Tensor] = []
     stack.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    stack(clips, torch.ones(40, 2, dtype=torch.bool))
+    stack(clips, None)
     spread = seen[0].std(dim=(0, 1, 3))  # (V,)
     expected = moves / moves.square().mean().sqrt() if norm == "coordinate" else torch.ones(len(SBU15))
     torch.testing.assert_close(spread, expected.double(), rtol=0.05, atol=0.0)
@@ -135,8 +136,9 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
     assert present.tolist() == [[True, False]] * 4 + [[True, True]]
     rows: list[int] = []
     stack.blocks[0].register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
-    once = stack(batch.positions, present)
-    each = stack(batch.positions, torch.ones_like(present))
+    who = distinct_people(present)
+    once = stack(batch.positions, who).index_select(0, who.place.flatten())
+    each = stack(batch.positions, None)
     assert rows == [7, 10]
     torch.testing.assert_close(once, each, rtol=1e-9, atol=1e-9)
 
@@ -148,15 +150,16 @@ def test_gradients_are_the_same_each_time_on_several_threads() -> None:
     clips = np.random.default_rng(0).normal(size=(48, 32, 2, 25, 3))
     clips[::2, :, 1] = np.nan
     batch = collate(list(clips), NTU25)
-    present = batch.valid.any(dim=3).any(dim=1)
-    weights = torch.randn(48, 2, 16, 25, 32)
+    who = distinct_people(batch.valid.any(dim=3).any(dim=1))
+    weights = torch.randn(96, 16, 25, 32)
     threads = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
         gradients = []
         for _ in range(6):
             stack.zero_grad()
-            (stack(batch.positions, present) * weights).sum().backward()
+            everybody = stack(batch.positions, who).index_select(0, who.place.flatten())
+            (everybody * weights).sum().backward()
             gradients.append(torch.cat([parameter.grad.flatten() for parameter in stack.parameters()]))
     finally:
         torch.set_num_threads(threads)
@@ -192,3 +195,20 @@ def test_sizes_of_the_paper() -> None:
     assert round(count / 1e6, 1) == 74.4
     stack = sum(parameter.numel() for parameter in encoder.temporal_graph.parameters())
     assert round(stack / 1e6, 3) == 0.364
+
+
+def test_absent_people_change_no_clue_and_no_gradient() -> None:
+    """The encoder that computes the absent once equals the one that is told that everybody is there."""
+    torch.manual_seed(0)
+    batch = make_batch(SBU15, 2, 12, alone=3).to("cpu", torch.float64)
+    settings = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+    encoder = build_encoder(SBU15, 2, 12, 3, settings).double().train()
+    results = []
+    for valid in (batch.valid, torch.ones_like(batch.valid)):
+        encoder.zero_grad()
+        temporal, spatial = encoder.clues(replace(batch, valid=valid))
+        (temporal.square().sum() + 2 * spatial.square().sum()).backward()
+        gradients = torch.cat([parameter.grad.flatten() for parameter in encoder.parameters()])
+        results.append((temporal, spatial, gradients))
+    for once, each in zip(*results, strict=True):
+        torch.testing.assert_close(once, each, rtol=1e-8, atol=1e-8)

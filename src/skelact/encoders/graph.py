@@ -13,49 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skelact.config import EncoderSettings
+from skelact.encoders.people import Distinct, PersonBatchNorm
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
-
-
-class PersonBatchNorm(nn.BatchNorm1d):
-    """Batch norm over (P, C, ...) in which a row may stand for several equal people.
-
-    With ``weight`` (P,), the number of people that each row stands for, the statistics are those of the
-    batch in which every row is repeated so often.
-    """
-
-    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Normalise x (P, C, ...); ``weight`` (P,) counts people, one each when None."""
-        if weight is None or not self.training:
-            flat = F.batch_norm(
-                x.flatten(2),
-                self.running_mean,
-                self.running_var,
-                self.weight,
-                self.bias,
-                self.training,
-                self.momentum or 0.0,
-                self.eps,
-            )
-            return flat.view_as(x)
-        rows = x.flatten(2)
-        people = weight.to(x.dtype)
-        count = people.sum() * rows.shape[2]
-        mean = (people @ rows.sum(dim=2)) / count
-        centred = rows - mean[:, None]
-        variance = (people @ centred.square().sum(dim=2)) / count
-        self._remember(mean, variance * count / (count - 1))
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None] + self.bias[:, None]).view_as(x)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.momentum is not None
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance, self.momentum)
 
 
 class PointConv(nn.Module):
@@ -110,13 +71,13 @@ class GraphConv(nn.Module):
         together = (refined + fixed).permute(0, 2, 3, 1, 4)
         return together.reshape(people, self.channels_out, joints, 3 * joints)
 
-    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T), before the residual."""
         people, _, joints, frames = x.shape
         values = self.values(x).view(people * self.channels_out, 3 * joints, frames)
         topology = self.topology(x).view(people * self.channels_out, joints, 3 * joints)
         y = torch.bmm(topology, values).view(people, self.channels_out, joints, frames)
-        normed: Tensor = self.norm(y, weight)
+        normed: Tensor = self.norm(y, copies)
         return normed
 
 
@@ -136,9 +97,9 @@ class TemporalConv(nn.Module):
         nn.init.normal_(self.kernels, std=sqrt(2.0 / (branch * TEMPORAL_KERNEL)))
         self.norm = PersonBatchNorm(3 * branch)
 
-    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
         """(P, C, V, T) -> (P, C, V, T)."""
-        reduced = self.reduce_norm(self.reduce(x), weight)
+        reduced = self.reduce_norm(self.reduce(x), copies)
         branch = reduced.shape[1] // 4
         active, plain = reduced.split([3 * branch, branch], dim=1)
         near, far, pooled = F.relu(active).chunk(3, dim=1)
@@ -147,7 +108,7 @@ class TemporalConv(nn.Module):
             self._convolve(far, 1, dilation=2),
             F.max_pool2d(pooled, (1, 3), stride=1, padding=(0, 1)),
         ]
-        return torch.cat([self.norm(torch.cat(scales, dim=1), weight), plain], dim=1)
+        return torch.cat([self.norm(torch.cat(scales, dim=1), copies), plain], dim=1)
 
     def _convolve(self, x: Tensor, branch: int, dilation: int) -> Tensor:
         padding = (TEMPORAL_KERNEL - 1) // 2 * dilation
@@ -170,21 +131,18 @@ class GraphBlock(nn.Module):
             self.shortcut = PointConv(channels_in, channels_out, parts=self.shortcuts)
             self.shortcut_norm = PersonBatchNorm(channels_out * self.shortcuts)
 
-    def forward(self, x: Tensor, weight: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T)."""
         parts = (
-            self.shortcut_norm(self.shortcut(x), weight).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
+            self.shortcut_norm(self.shortcut(x), copies).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
         )
-        y = F.relu(self.graph(x, weight) + parts[0])
-        y = self.time(y, weight)
-        return F.relu(y + parts[-1] if self.residual else y)
+        y = F.relu_(self.graph(x, copies).add_(parts[0]))  # in place: large, and nobody else has seen it
+        y = self.time(y, copies)
+        return F.relu_(y.add_(parts[-1]) if self.residual else y)
 
 
 class GraphStack(nn.Module):
     """Input norm and graph blocks: clips -> features of every joint in every frame.
-
-    People who are absent from a clip look the same in every clip, so they are computed once and counted as
-    often as they occur.
 
     Args:
         skeleton: the layout; its graph starts the learnable one.
@@ -206,39 +164,18 @@ class GraphStack(nn.Module):
             for block, (c_in, c_out) in enumerate(zip(sizes, widths, strict=False))
         )
 
-    def forward(self, positions: Tensor, present: Tensor) -> Tensor:
-        """Features of each person.
+    def forward(self, positions: Tensor, who: Distinct | None) -> Tensor:
+        """Features of each person, (P, C', V, T).
 
         Args:
             positions: (N, T, M, V, C), 0 where not valid.
-            present: (N, M) bool, who is in the clip at all.
-
-        Returns:
-            (N, M, C', V, T).
+            who: the P of the N * M people who are computed; all of them when None.
         """
-        count, frames, persons, joints, coordinates = positions.shape
+        _, frames, _, joints, coordinates = positions.shape
         normed = self.input_norm(positions.reshape(-1, self.input_norm.num_features)).view(positions.shape)
-        people = normed.permute(0, 2, 4, 3, 1).reshape(count * persons, coordinates, joints, frames)
-        rows, place, weight = _distinct_people(present)
-        x = people if rows is None else people.index_select(0, rows)
+        x: Tensor = normed.permute(0, 2, 4, 3, 1).reshape(-1, coordinates, joints, frames)
+        if who is not None:
+            x = x.index_select(0, who.rows)
         for block in self.blocks:
-            x = block(x, weight)
-        # index_select and not x[place]: its gradient is summed in a fixed order, on several threads too
-        everybody: Tensor = x if place is None else x.index_select(0, place)
-        return everybody.reshape(count, persons, -1, joints, frames)
-
-
-def _distinct_people(present: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    """Which rows of the flattened (N, M) people to compute, where each one's result lies, and the counts.
-
-    All None when everybody is there.
-    """
-    if bool(present.all()):
-        return None, None, None
-    count, persons = present.shape
-    row = torch.arange(count * persons, device=present.device).view(count, persons)
-    absent = ~present
-    first_absent = absent.to(torch.int8).argmax(dim=0)  # of each place, a clip where it is empty
-    stand_in = row[first_absent, torch.arange(persons, device=present.device)]
-    source = torch.where(present, row, stand_in).flatten()
-    return torch.unique(source, return_inverse=True, return_counts=True)  # type: ignore[no-any-return]
+            x = block(x, who.copies if who else None)
+        return x

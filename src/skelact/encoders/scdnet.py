@@ -5,12 +5,15 @@ Skeleton-based Action Recognition", AAAI 2024, sec. "Dual-path decoupling encode
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skelact.batches import Batch
 from skelact.config import EncoderSettings
 from skelact.encoders.encoder import Encoder
 from skelact.encoders.graph import GraphStack
+from skelact.encoders.people import Distinct, distinct_people
+from skelact.encoders.transformer import Transformer
 from skelact.errors import UserError
 from skelact.skeletons import Skeleton
 
@@ -24,15 +27,53 @@ class ClueHead(nn.Module):
         self.tokens = nn.Sequential(
             nn.Linear(token_width, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width)
         )
-        layer = nn.TransformerEncoderLayer(
-            width, settings.heads, dim_feedforward=width, dropout=settings.dropout, batch_first=True
-        )
-        self.transformer = nn.TransformerEncoder(layer, settings.layers, enable_nested_tensor=False)
+        self.transformer = Transformer(width, settings.heads, settings.dropout, settings.layers)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(N, tokens, token_width) -> (N, D)."""
-        mixed: Tensor = self.transformer(self.tokens(tokens))
+    def clue(self, tokens: Tensor, projected: Tensor) -> Tensor:
+        """(N, S, D) and what the transformer's ``project`` gives of them -> (N, D)."""
+        mixed: Tensor = self.transformer(tokens, projected)
         return mixed.max(dim=1).values
+
+
+class TemporalHead(ClueHead):
+    """One token for each frame, of all people in it."""
+
+    def forward(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
+        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, D)."""
+        tokens: Tensor = self.tokens[1:](self._first_layer(people.flatten(1, 2).transpose(1, 2), who, persons))
+        return self.clue(tokens, self.transformer.project(tokens))
+
+    def _first_layer(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
+        """The first linear layer, (P, T, V C') -> (N, T, D): the sum of what each person adds to it."""
+        first = self.tokens[0]
+        assert isinstance(first, nn.Linear)
+        if who is None:
+            clips = people.reshape(-1, persons, *people.shape[1:])
+            together: Tensor = first(clips.transpose(1, 2).flatten(2))
+            return together
+        total: Tensor = first.bias
+        for number, weight in enumerate(first.weight.view(len(total), persons, -1).unbind(1)):
+            rows, place = who.of(number)
+            # index_select and not [place]: its gradient is summed in a fixed order, on several threads too
+            total = total + F.linear(people.index_select(0, rows).contiguous(), weight).index_select(0, place)
+        return total
+
+
+class SpatialHead(ClueHead):
+    """One token for each joint of each person, of all its frames."""
+
+    def forward(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
+        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, D)."""
+        tokens = self.tokens(people.transpose(1, 2).flatten(2))  # (P, V, D)
+        projected = self.transformer.project(tokens)
+        return self.clue(_by_clip(tokens, who, persons), _by_clip(projected, who, persons))
+
+
+def _by_clip(tokens: Tensor, who: Distinct | None, persons: int) -> Tensor:
+    """Tokens (P, V, D) of people -> (N, M V, D) of clips."""
+    if who is not None:
+        tokens = tokens.index_select(0, who.place.flatten())
+    return tokens.reshape(-1, persons * tokens.shape[1], tokens.shape[2])
 
 
 class SCDNetEncoder(Encoder):
@@ -58,8 +99,8 @@ class SCDNetEncoder(Encoder):
         last = settings.graph_widths[-1]
         stack = skeleton, persons, coordinates, settings
         self.temporal_graph, self.spatial_graph = GraphStack(*stack), GraphStack(*stack)
-        self.temporal_head = ClueHead(persons * last * len(skeleton), settings)
-        self.spatial_head = ClueHead(last * frames, settings)
+        self.temporal_head = TemporalHead(persons * last * len(skeleton), settings)
+        self.spatial_head = SpatialHead(last * frames, settings)
         xavier_linear(self)
 
     def clues(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -69,12 +110,13 @@ class SCDNetEncoder(Encoder):
             UserError: the batch is of another layout or size than the encoder.
         """
         self.check(batch)
-        present = batch.valid.any(dim=3).any(dim=1)  # (N, M)
-        over_time = self.temporal_graph(batch.positions, present)  # (N, M, C, V, T)
-        tokens_NTF = over_time.flatten(1, 3).transpose(1, 2)
-        over_joints = self.spatial_graph(batch.positions, present)
-        tokens_NVF = over_joints.transpose(2, 3).flatten(1, 2).flatten(2)
-        return self.temporal_head(tokens_NTF), self.spatial_head(tokens_NVF)
+        who = distinct_people(batch.valid.any(dim=3).any(dim=1))
+        over_time = self.temporal_graph(batch.positions, who)
+        over_joints = self.spatial_graph(batch.positions, who)
+        return (
+            self.temporal_head(over_time, who, self.persons),
+            self.spatial_head(over_joints, who, self.persons),
+        )
 
     def embed(self, batch: Batch) -> Tensor:
         """Both clues side by side, (N, 2 D): what is kept for downstream use."""

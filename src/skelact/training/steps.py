@@ -37,9 +37,12 @@ def take_step(
 def build_optimizer(
     parameters: list[torch.nn.Parameter] | list[dict[str, Any]], settings: TrainSettings
 ) -> torch.optim.Optimizer:
-    """The optimiser that the settings name, for parameters or for groups of them."""
+    """The optimiser that the settings name, for parameters or for groups of them.
+
+    Fused: gradient, momentum and weight of a parameter are gone through once.
+    """
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
     return torch.optim.SGD(
-        parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+        parameters, lr=settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay, fused=True
     )
