@@ -133,3 +133,26 @@ def test_what_cannot_be_is_refused(clips: list[NDArray[Any]], options: dict[str,
     with pytest.raises(UserError) as caught:
         collate(clips, SBU15, **options)
     assert str(caught.value) == sentence
+
+
+@given(clips=CLIPS, persons=st.integers(3, 4))
+@settings(max_examples=50, deadline=None)
+def test_collating_equals_padding_with_nan(clips: list[NDArray[np.float32]], persons: int) -> None:
+    longest = max(len(one) for one in clips)
+    padded = np.full((len(clips), longest, persons, 15, 3), np.nan, dtype=np.float32)
+    for row, one in enumerate(clips):
+        padded[row, : one.shape[0], : one.shape[1]] = one
+    valid = ~np.isnan(padded).any(axis=-1)
+    batch = collate(clips, SBU15, persons=persons)
+    assert np.array_equal(batch.valid.numpy(), valid)
+    assert np.array_equal(batch.positions.numpy(), np.where(valid[..., None], padded, 0.0))
+
+
+def test_half_precision_becomes_single() -> None:
+    one = clip(2, 1, 0.1).astype(np.float16)
+    one[0, 0, 3] = np.nan
+    batch = collate([one], SBU15)
+    assert batch.positions.dtype == torch.float32
+    assert np.array_equal(
+        batch.positions[0][batch.valid[0]].numpy(), one[~np.isnan(one).any(-1)].astype(np.float32)
+    )

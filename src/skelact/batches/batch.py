@@ -85,11 +85,15 @@ def collate(
         raise UserError(f"a clip holds {most} people, the encoder is built for {persons}")
     longest = max(clip.shape[0] for clip in clips)
     joints, coordinates = clips[0].shape[2:]
-    padded = np.full((len(clips), longest, persons, joints, coordinates), np.nan, dtype=np.float32)
+    shape = (len(clips), longest, persons, joints)
+    padded, valid = np.zeros((*shape, coordinates), dtype=np.float32), np.zeros(shape, dtype=np.bool_)
     for row, clip in enumerate(clips):
-        padded[row, : clip.shape[0], : clip.shape[1]] = clip
-    valid = ~np.isnan(padded).any(axis=-1)
-    padded[~valid] = 0.0
+        corner = (row, slice(clip.shape[0]), slice(clip.shape[1]))
+        padded[corner], valid[corner] = clip, True
+        missing = np.isnan(clip)
+        if missing.any():
+            lost = np.bitwise_or.reduce([missing[..., axis] for axis in range(coordinates)])
+            padded[corner][lost], valid[corner] = 0.0, ~lost
     return Batch(
         positions=torch.from_numpy(padded),
         valid=torch.from_numpy(valid),

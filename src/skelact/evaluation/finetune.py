@@ -19,6 +19,7 @@ from skelact.evaluation.labelled import Outcome, accuracy
 from skelact.evaluation.protocol import Entry, Protocol, System, Tell
 from skelact.evaluation.semi import run_shares, share_entries
 from skelact.methods.supervised import Supervised
+from skelact.models.ahead import read_ahead
 from skelact.models.device import best_device
 from skelact.models.model import load_clips
 from skelact.sequences.store import Store
@@ -77,15 +78,17 @@ def fine_tuned(
         steps = len(rows) // size
         for epoch in range(settings.epochs):
             order = np.random.default_rng((seed, epoch)).permutation(rows)
-            for step in range(steps):
-                done = epoch + step / steps
-                for group, pace in zip(optimizer.param_groups, paces, strict=True):
-                    group["lr"] = learning_rate(pace, done)
-                clips = load_clips(store, order[step * size : (step + 1) * size], model.encoder.persons)
-                loss = take_step(method, optimizer, clips.to(device), (seed, epoch, step), done / settings.epochs)
-                _check_finite(loss.total, settings)
-                if progress is not None:
-                    progress(epoch * steps + step + 1, settings.epochs * steps)
+            blocks = [order[step * size : (step + 1) * size] for step in range(steps)]
+            with read_ahead(lambda part: load_clips(store, part, model.encoder.persons), blocks) as batches:
+                for step, clips in enumerate(batches):
+                    done = epoch + step / steps
+                    for group, pace in zip(optimizer.param_groups, paces, strict=True):
+                        group["lr"] = learning_rate(pace, done)
+                    draw = (seed, epoch, step)
+                    loss = take_step(method, optimizer, clips.to(device), draw, done / settings.epochs)
+                    _check_finite(loss.total, settings)
+                    if progress is not None:
+                        progress(epoch * steps + step + 1, settings.epochs * steps)
     return type(model)(method.encoder, model.recipe, model.info), method.classifier.requires_grad_(False)
 
 

@@ -17,6 +17,7 @@ from skelact.batches import Batch, collate, downstream_clip
 from skelact.config import Recipe, from_dict, to_dict
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
+from skelact.models.ahead import read_ahead
 from skelact.sequences.store import Store
 from skelact.skeletons import Skeleton
 
@@ -124,15 +125,18 @@ class Model:
         self._check(store)
         out = np.empty((len(rows), self.dim), dtype=np.float32)
         device = next(self.encoder.parameters()).device
-        for start in range(0, len(rows), batch):
-            part = rows[start : start + batch]
-            clips = load_clips(store, part, self.encoder.persons).to(device)
-            with torch.inference_mode():
-                clips = change(clips) if change else clips
-                features = self.encoder.embed(downstream_clip(clips, self.recipe.data))
-            out[start : start + len(part)] = features.float().cpu().numpy()
-            if progress is not None:
-                progress(start + len(part), len(rows))
+        parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+        done = 0
+        with read_ahead(lambda part: load_clips(store, part, self.encoder.persons), parts) as batches:
+            for clips in batches:
+                with torch.inference_mode():
+                    clips = clips.to(device)
+                    clips = change(clips) if change else clips
+                    features = self.encoder.embed(downstream_clip(clips, self.recipe.data))
+                out[done : done + len(clips)] = features.float().cpu().numpy()
+                done += len(clips)
+                if progress is not None:
+                    progress(done, len(rows))
         return out
 
     def _check(self, store: Store) -> None:
@@ -167,7 +171,7 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
 
 def load_clips(store: Store, rows: NDArray[np.int64], persons: int) -> Batch:
     """Whole sequences of a store as a batch for ``persons`` people."""
-    clips = [store.positions(int(row)) for row in rows]
+    clips = [store.positions(row) for row in rows.tolist()]
     return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows)
 
 

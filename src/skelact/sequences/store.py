@@ -69,7 +69,8 @@ class Store:
         self.persons = int(self.columns["people"].max())
         self._check_shards()
         self._open: dict[int, NDArray[Any]] = {}
-        self._places = np.stack([self.columns[key] for key in ("shard", "start", "frames", "people")], axis=1)
+        places = [self.columns[key].tolist() for key in ("shard", "start", "frames", "people")]
+        self._places = list(zip(*places, strict=True))  # plain numbers: read once per clip
 
     def __len__(self) -> int:
         """Number of sequences."""
@@ -106,7 +107,7 @@ class Store:
 
         Memory-mapped and without a copy where the store is float32.
         """
-        shard, start, frames, people = self._places[row].tolist()
+        shard, start, frames, people = self._places[row]
         numbers = self._open.get(shard)
         if numbers is None:
             numbers = self._open_shard(shard)

@@ -17,11 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skelact.batches import Batch
 from skelact.config import Recipe, TrainSettings
 from skelact.datasets.memory import keep_freed_memory
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import Method, StepLoss, build_method
+from skelact.models.ahead import read_ahead
 from skelact.models.device import best_device
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
 from skelact.sequences.store import Store
@@ -144,24 +146,30 @@ class _Training:
     ) -> None:
         order = np.random.default_rng((self.settings.seed, counters.epoch)).permutation(self.rows)
         started, first = time.perf_counter(), counters.step
-        for step in range(first, self.steps):
-            if stop.is_set():
-                save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
-                raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
-            loss = self._step(counters.epoch, step, order[step * self.batch : (step + 1) * self.batch])
-            parts = {name: value.item() for name, value in loss.parts.items()}
-            self._check_finite(parts, counters.epoch)
-            counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
-            counters.step = step + 1
-            self.clips_per_second = (counters.step - first) * self.batch / (time.perf_counter() - started)
-            if progress is not None:
-                done = counters.epoch * self.steps + counters.step
-                total = self.settings.epochs * self.steps
-                speed = self.clips_per_second
-                progress(Progress(counters.epoch, self.settings.epochs, done, total, parts, speed))
+        rows = [order[step * self.batch : (step + 1) * self.batch] for step in range(first, self.steps)]
+        with read_ahead(self._read, rows) as batches:
+            for step, batch in enumerate(batches, first):
+                if stop.is_set():
+                    save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+                    raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
+                loss = self._step(counters.epoch, step, batch.to(self.device))
+                parts = {name: value.item() for name, value in loss.parts.items()}
+                self._check_finite(parts, counters.epoch)
+                counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
+                counters.step = step + 1
+                self.clips_per_second = (counters.step - first) * self.batch / (time.perf_counter() - started)
+                if progress is not None:
+                    progress(self._progress(counters, parts))
 
-    def _step(self, epoch: int, step: int, rows: NDArray[np.int64]) -> StepLoss:
-        batch = load_clips(self.store, rows, self.recipe.data.persons).to(self.device)
+    def _progress(self, counters: Counters, parts: dict[str, float]) -> Progress:
+        epochs = self.settings.epochs
+        done, steps = counters.epoch * self.steps + counters.step, epochs * self.steps
+        return Progress(counters.epoch, epochs, done, steps, parts, self.clips_per_second)
+
+    def _read(self, rows: NDArray[np.int64]) -> Batch:
+        return load_clips(self.store, rows, self.recipe.data.persons)
+
+    def _step(self, epoch: int, step: int, batch: Batch) -> StepLoss:
         done = epoch + step / self.steps
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, done)
