@@ -388,3 +388,12 @@ def test_segments_are_kept_and_survive_an_interruption(tmp_path: Path) -> None:
 def test_a_tag_cannot_be_called_segments(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a tag cannot be called 'segments', a column is$"):
         StoreWriter(tmp_path / "store").add(sequence(tags={"segments": 1}))
+
+
+def test_files_that_were_let_go_are_opened_again(small: Path) -> None:
+    store = Store(small)
+    before = store.positions(0)
+    kept = before.copy()
+    store.let_go()
+    np.testing.assert_array_equal(before, kept)
+    np.testing.assert_array_equal(store.positions(0), kept)

@@ -114,6 +114,13 @@ class Store:
         block = numbers[start : start + frames * people]
         return block.reshape(frames, people, *block.shape[1:]).astype(np.float32, copy=False)
 
+    def let_go(self) -> None:
+        """Close the mapped files; they are opened again when they are asked for.
+
+        The system counts what was read of a mapped file as memory of the process. Arrays handed out before stay.
+        """
+        self._open.clear()
+
     def sequence(self, row: int) -> Sequence:
         """One sequence with its name, label and tags (the recorder's confidence and tracks are not kept)."""
         values = {name: column[row] for name, column in self.columns.items()}
