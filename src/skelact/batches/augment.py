@@ -37,7 +37,16 @@ def rotation_matrices(angles: Tensor) -> Tensor:
 def random_rotations(
     batch: Batch, max_degrees: float, tilt_degrees: float, rng: torch.Generator, main_axis: int | None = None
 ) -> Tensor:
-    """(N, C, C) rotations: one main axis turns by U(0, max_degrees), the two others by U(0, tilt_degrees).
+    """(N, C, C) rotations by ``random_angles``."""
+    coordinates = batch.positions.shape[-1]
+    angles = random_angles(batch, max_degrees, tilt_degrees, rng, main_axis)
+    return rotation_matrices(angles)[:, :coordinates, :coordinates]
+
+
+def random_angles(
+    batch: Batch, max_degrees: float, tilt_degrees: float, rng: torch.Generator, main_axis: int | None = None
+) -> Tensor:
+    """(N, 3) radians: about one main axis U(0, max_degrees), about the two others U(0, tilt_degrees).
 
     The main axis is drawn uniformly unless given (0, 1, 2). In 2-D there is one rotation, in the plane.
     Source: SCD-Net, sec. "Implementation details".
@@ -50,8 +59,7 @@ def random_rotations(
         angles, axis = torch.zeros_like(angles), torch.full_like(axis, 2)
     elif main_axis is not None:
         axis = torch.full_like(axis, main_axis)
-    angles = angles.scatter(1, axis, main) * (pi / 180)
-    return rotation_matrices(angles)[:, :coordinates, :coordinates]
+    return angles.scatter(1, axis, main) * (pi / 180)
 
 
 def random_shears(batch: Batch, amplitude: float, rng: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelact.batches.augment import chosen, draw_noise, random_rotations, random_shears, sides
+from skelact.batches.augment import chosen, draw_noise, random_angles, random_shears, rotation_matrices, sides
 from skelact.batches.batch import Batch
 from skelact.batches.mask import draw_seeds, grow_mask, temporal_mask
 from skelact.batches.people import Changes, change_people, measured_joints, resize_people
@@ -75,7 +75,8 @@ class _Draws:
     start: Tensor  # (N,) first frame
     length: Tensor  # (N,) frames
     noise: Tensor | None  # (N, F, M, V, C)
-    matrices: Tensor  # (N, C, C) rotation and shear
+    angles: Tensor  # (N, 3) of the rotation, 0 where there is none
+    shears: Tensor  # (N, C, C) matrices, identity where there is none
     exchanged: Tensor  # (N,) whether left and right change places
     seeds: Tensor | None  # (N, K) joints that the spatial mask grows from
     grown: Tensor | None  # (N,) whether it does
@@ -99,7 +100,7 @@ def _draw(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Gene
     noise = None
     if views.noise:
         noise = draw_noise(batch, data.frames, persons, views.noise, rng)
-    matrices = _turn_and_shear(batch, views, rng)
+    angles, shears = _turn_and_shear(batch, views, rng)
     exchanged = chosen(batch, views.probability, rng) if views.flip else torch.zeros_like(start, dtype=torch.bool)
     seeds = grown = frames_hidden = None
     if _hidden_joints(batch, views):
@@ -110,19 +111,17 @@ def _draw(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Gene
     if hidden_blocks:
         mask = temporal_mask(data.frames, count, views.block_frames, hidden_blocks, rng, device)
         frames_hidden = mask & chosen(batch, views.probability, rng)[:, None]
-    return _Draws(start, length, noise, matrices, exchanged, seeds, grown, frames_hidden)
+    return _Draws(start, length, noise, angles, shears, exchanged, seeds, grown, frames_hidden)
 
 
-def _turn_and_shear(batch: Batch, views: ViewSettings, rng: torch.Generator) -> Tensor:
-    """(N, C, C) rotation, then shear, each with its own coin: exchanging joints in between commutes with both."""
-    coordinates = batch.positions.shape[-1]
-    same = torch.eye(coordinates, device=batch.device, dtype=batch.positions.dtype)
+def _turn_and_shear(batch: Batch, views: ViewSettings, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Angles (N, 3) of the rotations and matrices (N, C, C) of the shears, each where its coin says so."""
     main_axis = "xyz".index(batch.skeleton.up[1]) if views.upright else None
-    turn = random_rotations(batch, views.rotate_degrees, views.tilt_degrees, rng, main_axis)
-    turn = torch.where(chosen(batch, views.probability, rng)[:, None, None], turn, same)
-    shear = random_shears(batch, views.shear, rng)
-    shear = torch.where(chosen(batch, views.probability, rng)[:, None, None], shear, same)
-    return shear @ turn
+    angles = random_angles(batch, views.rotate_degrees, views.tilt_degrees, rng, main_axis)
+    angles = angles * chosen(batch, views.probability, rng)[:, None]
+    shears = random_shears(batch, views.shear, rng)
+    same = torch.eye(shears.shape[-1], device=batch.device, dtype=shears.dtype)
+    return angles, torch.where(chosen(batch, views.probability, rng)[:, None, None], shears, same)
 
 
 def _changes(draws: _Draws, batch: Batch, views: ViewSettings, frames: int, clip: Tensor) -> Changes:
@@ -134,7 +133,9 @@ def _changes(draws: _Draws, batch: Batch, views: ViewSettings, frames: int, clip
     if hidden is None:
         hidden = joints.new_zeros(len(joints), frames)
     source = sides(batch.skeleton, draws.exchanged)
-    return Changes(draws.matrices[clip], source[clip], ~joints[clip], ~hidden[clip])
+    coordinates = batch.positions.shape[-1]  # exchanging joints commutes with rotation and shear
+    matrices = draws.shears @ rotation_matrices(draws.angles)[:, :coordinates, :coordinates]
+    return Changes(matrices[clip], source[clip], ~joints[clip], ~hidden[clip])
 
 
 def _hidden_joints(batch: Batch, views: ViewSettings) -> int:
