@@ -24,7 +24,7 @@ def two_views(batch: int, single: float) -> tuple[Any, Any]:
     return views[0], views[1]
 
 
-def ours(width: int, batch: int, single: float) -> pairs.Round:
+def ours(width: int, batch: int, single: float, precision: str) -> pairs.Round:
     import torch
 
     from skelact.batches import Batch
@@ -46,15 +46,16 @@ def ours(width: int, batch: int, single: float) -> pairs.Round:
     optimizer = build_optimizer([p for p in method.parameters() if p.requires_grad], recipe.train)
 
     def run() -> int:
-        take_step(method, optimizer, views[0], (0,), 0.0)
+        take_step(method, optimizer, views[0], (0,), 0.0, precision)
         return batch
 
     return run
 
 
-def theirs(folder: Path, width: int, batch: int, single: float) -> pairs.Round:
+def theirs(folder: Path, width: int, batch: int, single: float, precision: str) -> pairs.Round:
     import torch
 
+    del precision  # it has but one
     builder = reference.load(folder, "scd.builder")
     sizes = {"hidden_size": width, "num_head": 8, "num_layer": 1, "num_class": PROJECTION}
     model = builder.SCD_Net(sizes, PROJECTION, QUEUE, MOMENTUM, TEMPERATURE).train()
@@ -77,12 +78,14 @@ def main() -> None:
     parser = pairs.arguments(__doc__, threads=2)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--precision", default="float32", help="of ours: float32 or bfloat16")
     given = parser.parse_args()
     groups = []
     for title, single in (("four fifths of the clips with one person", 0.8), ("everybody has company", 0.0)):
-        both = pairs.sides(given.reference, ours, theirs, given.width, given.batch, single)
+        both = pairs.sides(given.reference, ours, theirs, given.width, given.batch, single, given.precision)
         groups.append((title, pairs.compare(both, given.pairs, given.threads)))
-    print(f"width {given.width}, batch {given.batch}, {given.threads} threads\n{pairs.machine()}\n")
+    print(f"width {given.width}, batch {given.batch}, {given.precision}, {given.threads} threads")
+    print(f"{pairs.machine()}\n")
     print(pairs.table("clips/s", groups))
 
 

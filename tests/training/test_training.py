@@ -212,3 +212,29 @@ def test_several_seeds_train_in_their_own_folders(
     assert Model.load(tmp_path / "run" / "seed-5").recipe.train.seed == 5
     assert command([*words, "--seeds", "0;5"]) == 2
     assert "--seeds 0;5: expected whole numbers separated by commas" in capsys.readouterr().err
+
+
+def with_bfloat16(recipe: Recipe) -> Recipe:
+    return replace(recipe, train=replace(recipe.train, precision="bfloat16"))
+
+
+def test_bfloat16_follows_float32(
+    store: Store, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounded products change the losses a little; what is kept stays float32."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    pretrain(store, tmp_path / "half", with_bfloat16(RECIPE), device="cpu")
+    exact, rounded = ([line["total"] for line in metrics(run)] for run in (whole, tmp_path / "half"))
+    assert exact != rounded
+    np.testing.assert_allclose(rounded, exact, rtol=0.02)
+    assert {value.dtype for value in weights(tmp_path / "half").values()} == {torch.float32, torch.int64}
+
+
+def test_bfloat16_is_refused_where_it_would_be_slow(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    with pytest.raises(UserError, match=r"train.precision is bfloat16, and this processor has no instructions"):
+        pretrain(store, tmp_path / "half", with_bfloat16(RECIPE), device="cpu")
+    assert not (tmp_path / "half").exists()

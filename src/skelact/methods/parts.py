@@ -28,12 +28,18 @@ def info_nce(
     """
     key = key.detach()
     place = torch.arange(len(query), device=query.device)
-    if among_batch:
-        own = query @ key.T
-    else:
-        own, place = (query * key).sum(dim=1, keepdim=True), torch.zeros_like(place)
-    logits = torch.cat([own, query @ negatives.T], dim=1) / temperature
-    return F.cross_entropy(logits, place)
+    with torch.autocast(query.device.type, enabled=False):  # a temperature makes small errors large
+        if among_batch:
+            own = query @ key.T
+        else:
+            own, place = (query * key).sum(dim=1, keepdim=True), torch.zeros_like(place)
+        logits = torch.cat([own, query @ negatives.T], dim=1) / temperature
+        return F.cross_entropy(logits, place)
+
+
+def unit_length(x: Tensor) -> Tensor:
+    """(N, D) divided by their lengths; float32 at least."""
+    return F.normalize(x.float() if x.dtype == torch.bfloat16 else x, dim=1)
 
 
 class Queue(nn.Module):

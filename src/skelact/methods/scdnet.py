@@ -4,7 +4,6 @@ Source: Wu et al., AAAI 2024, sec. "Cross-domain contrastive loss"; momentum con
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skelact.batches import Batch, random_views
@@ -12,7 +11,7 @@ from skelact.config import Recipe
 from skelact.encoders import SCDNetEncoder
 from skelact.encoders.scdnet import xavier_linear
 from skelact.methods.method import Method, StepLoss
-from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector
+from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector, unit_length
 
 
 class ProjectedEncoder(nn.Module):
@@ -37,7 +36,7 @@ class ProjectedEncoder(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """The projections at unit length."""
         z_t, z_s, z_i = self.project(batch)
-        return F.normalize(z_t, dim=1), F.normalize(z_s, dim=1), F.normalize(z_i, dim=1)
+        return unit_length(z_t), unit_length(z_s), unit_length(z_i)
 
 
 class SCDNet(Method):

@@ -31,7 +31,7 @@ from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_c
 from skelact.training.events import EventLog
 from skelact.training.runs import Run
 from skelact.training.schedule import learning_rate
-from skelact.training.steps import build_optimizer, take_step
+from skelact.training.steps import build_optimizer, check_precision, take_step
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def pretrain(
         recipe = replace(recipe, data=data)
     rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
     _check_size(len(rows), recipe.train, store)
-    training = _Training(store, run, recipe, rows, torch.device(device or best_device()))
+    where = torch.device(device or best_device())
+    check_precision(recipe.train.precision, where)
+    training = _Training(store, run, recipe, rows, where)
     if not resume:
         run.start(recipe)
     keep_freed_memory()
@@ -174,7 +176,8 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, done)
         draw = (self.settings.seed, epoch, step)
-        return take_step(self.method, self.optimizer, batch, draw, done / self.settings.epochs)
+        progress = done / self.settings.epochs
+        return take_step(self.method, self.optimizer, batch, draw, progress, self.settings.precision)
 
     def _end_of_epoch(self, counters: Counters, events: EventLog) -> None:
         means = {name: value / self.steps for name, value in counters.sums.items()}
