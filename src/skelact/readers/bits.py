@@ -60,7 +60,8 @@ class Text:
         begins[1:] |= blanks[:-1] >> _LAST
         begins &= ~blanks
         before = np.zeros(len(begins), dtype=np.int64)
-        np.cumsum(np.bitwise_count(begins[:-1]), out=before[1:])
+        before[1:] = np.bitwise_count(begins[:-1])
+        np.cumsum(before, out=before)
         block = places >> 6
         lower = (_ONE << (places.view(np.uint64) & _LAST)) - _ONE  # characters of the block before the place
         return np.diff(before.take(block) + np.bitwise_count(begins.take(block) & lower))

@@ -61,28 +61,28 @@ def read_ntu(path: Path) -> Sequence:
     """
     path = Path(path)
     bodies = read_plain(read_bytes(path)) or _read_any(path)
-    positions = _positions(bodies)
+    persons = int(bodies.place.max()) + 1
+    positions = _in_places(bodies, persons, _measured(bodies), np.nan)
     if np.isnan(positions).all():
         raise FileError(path, "nobody is in this recording: every joint of every body is at (0, 0, 0)")
-    confidence = _in_places(bodies, CONFIDENCE.take(bodies.states), 0.0)
-    track = _in_places(bodies, bodies.identity, -1)
+    confidence = _in_places(bodies, persons, CONFIDENCE.take(bodies.states), 0.0)
+    track = _in_places(bodies, persons, bodies.identity, -1)
     return Sequence(positions, NTU25, FPS, name=path.stem, confidence=confidence, track=track)
 
 
-def _positions(bodies: Bodies) -> NDArray[np.float32]:
-    """(T, M, V, 3) positions, NaN where a joint was not measured."""
+def _measured(bodies: Bodies) -> NDArray[np.float32]:
+    """(B, V, 3) positions, NaN where a joint was not measured."""
     measured = np.empty((*bodies.states.shape, 3), dtype=np.float32)
     for coordinate, values in enumerate(bodies.positions_CBV):  # three long copies, not many of three numbers
         measured[..., coordinate] = values
-    zero = (bodies.positions_CBV == 0).all(axis=0)
+    zero = bodies.positions_CBV[0] == 0
     if zero.any():
-        measured[zero] = np.nan
-    return _in_places(bodies, measured, np.nan)
+        measured[zero & (bodies.positions_CBV == 0).all(axis=0)] = np.nan
+    return measured
 
 
-def _in_places(bodies: Bodies, values: NDArray[Any], missing: float) -> NDArray[Any]:
+def _in_places(bodies: Bodies, persons: int, values: NDArray[Any], missing: float) -> NDArray[Any]:
     """(T, M, ...) of values (B, ...) of the bodies."""
-    persons = int(bodies.place.max()) + 1
     if len(values) == bodies.frames * persons:  # everybody is in every frame
         return values.reshape(bodies.frames, persons, *values.shape[1:])
     every = np.full((bodies.frames, persons, *values.shape[1:]), missing, dtype=values.dtype)

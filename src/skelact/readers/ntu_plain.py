@@ -91,16 +91,13 @@ def _frame_lines(text: Text, starts: Places, ends: Places) -> Places | None:
 
 
 def _identities(text: Text, starts: Places) -> Places | None:
-    """(B,) the first word of each body's line. A clip has few different ones."""
-    words = text.rows(starts, IDENTITY)
-    identity = np.full(len(starts), -1, dtype=np.int64)
-    while len(left := np.flatnonzero(identity < 0)):
-        word = words[left[0]].tobytes().split(b" ")[0]
+    """(B,) the first word of each body's line."""
+    begins = text.runs(starts, IDENTITY).tolist()
+    known = {begin: begin.split(b" ", 1)[0] for begin in set(begins)}  # a clip has few different ones
+    for word in known.values():
         if not word.isdigit() or len(word) == IDENTITY or int(word) >= 2**63:
             return None
-        same = (words[:, : len(word) + 1] == words[left[0], : len(word) + 1]).all(axis=1)
-        identity[same] = int(word)
-    return identity
+    return np.array([int(known[begin]) for begin in begins], dtype=np.int64)
 
 
 def _states(text: Text, ends: Places) -> NDArray[np.uint8] | None:

@@ -278,10 +278,10 @@ def _widest(sequence: Sequence) -> NDArray[np.int64]:
         return taken
     spread = []
     for place in taken.tolist():
-        joints = sequence.positions[present[:, place], place].reshape(-1, sequence.positions.shape[3])
-        planes = joints.T.astype(np.float64, order="C")
+        planes = _planes(sequence.positions[present[:, place], place]).reshape(3, -1)
         planes[np.isnan(planes)] = 0.0
-        spread.append(planes.std(axis=1).sum())
+        planes -= planes.mean(axis=1, keepdims=True)
+        spread.append(np.sqrt(np.einsum("cn,cn->c", planes, planes) / planes.shape[1]).sum())
     return taken[np.argsort(-np.array(spread), kind="stable")[:2]]
 
 
@@ -307,16 +307,20 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
     if not sequence.valid.any():
         raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
     kept = _widest(sequence)
-    positions = sequence.positions[:, kept].astype(np.float64)
+    positions = sequence.positions[:, kept]
     if not sequence.valid[:, kept].any(axis=2).all():
         positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
-    centre = positions[:, :1, 1:2]
-    positions = positions - np.where(np.isnan(centre), 0.0, centre)
-    first = positions[0, 0]
-    upright = _shortest_turn(first[1] - first[0], np.array([0.0, 0.0, 1.0]))
-    across = _shortest_turn(upright @ (first[8] - first[4]), np.array([1.0, 0.0, 0.0]))
-    turned = positions.reshape(-1, 3) @ (across @ upright).T  # of one matrix numpy makes one product
-    cleaned = turned.reshape(positions.shape).astype(np.float32)
+    planes_CTMV = _planes(positions)
+    centre = planes_CTMV[:, :, :1, 1:2].copy()
+    centre[np.isnan(centre)] = 0.0
+    planes_CTMV -= centre
+    first = planes_CTMV[:, 0, 0]
+    upright = _shortest_turn(first[:, 1] - first[:, 0], np.array([0.0, 0.0, 1.0]))
+    across = _shortest_turn(upright @ (first[:, 8] - first[:, 4]), np.array([1.0, 0.0, 0.0]))
+    turned_CTMV = ((across @ upright) @ planes_CTMV.reshape(3, -1)).reshape(planes_CTMV.shape)
+    cleaned = np.empty(positions.shape, dtype=np.float32)
+    for coordinate, plane in enumerate(turned_CTMV):
+        cleaned[..., coordinate] = plane
     steps = (*sequence.provenance, "keep_widest()", "ntu_agcn()")
     return replace(sequence, positions=cleaned, provenance=steps, up="+z", confidence=None, track=None)
 
@@ -523,7 +527,15 @@ def _steady_direction(vectors: NDArray[np.float64]) -> NDArray[np.float64] | Non
     return np.asarray(middle / length) if length > 1e-6 else directions[0]
 
 
-def _from_the_start(person: NDArray[np.float64], end: int = 300) -> NDArray[np.float64]:
+def _planes(positions: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(C, ...) of (..., C): numpy is faster along many numbers than along three."""
+    planes = np.empty((positions.shape[-1], *positions.shape[:-1]))
+    for coordinate, plane in enumerate(planes):
+        plane[...] = positions[..., coordinate]
+    return planes
+
+
+def _from_the_start(person: NDArray[np.float32], end: int = 300) -> NDArray[np.float32]:
     """(T, V, C) with a first frame: missing frames are left out and the end is filled by starting over.
 
     Only somebody missing in frame 0 is moved. Published clips are repeated up to frame ``end`` beforehand, so a
@@ -554,8 +566,14 @@ def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> 
     if sine < 1e-6:
         return np.eye(3)
     x, y, z = (part / sine for part in axis)
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
+    versed = 1 - cosine
+    return np.array(
+        [
+            [cosine + versed * x * x, versed * x * y - sine * z, versed * x * z + sine * y],
+            [versed * x * y + sine * z, cosine + versed * y * y, versed * y * z - sine * x],
+            [versed * x * z - sine * y, versed * y * z + sine * x, cosine + versed * z * z],
+        ]
+    )
 
 
 def _cross(one: Iterable[float], other: Iterable[float]) -> tuple[float, float, float]:

@@ -178,8 +178,8 @@ class Sequence:
 def _wholly_missing(positions: NDArray[np.float32]) -> NDArray[np.float32]:
     """A copy in which all coordinates of a joint are NaN where one is."""
     copy = positions.copy()
-    missing = np.isnan(positions)
-    if missing.any():
+    if not np.isfinite(positions).all():
+        missing = np.isnan(positions)
         wholly = missing[..., 0]
         for one in range(1, positions.shape[-1]):  # faster than any() over a short axis
             wholly = wholly | missing[..., one]
