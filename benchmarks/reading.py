@@ -1,9 +1,6 @@
 """Clips from a store to batches for an encoder, random rows, everything in the cache of the system.
 
-Beside it, the layout that is usual in the field, also in the published code: one array padded to 300 frames and
-two people, of which one thread copies clips and puts them together.
-
-    python benchmarks/reading.py --threads 2
+python benchmarks/reading.py --threads 2
 """
 
 import tempfile
@@ -13,7 +10,7 @@ import numpy as np
 import pairs
 import recordings
 
-SINGLE, LONGEST = 0.8, 300
+SINGLE = 0.8
 KEPT: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
 
 
@@ -48,28 +45,6 @@ def ours(batch: int, clips: int, half: bool, threads: int) -> pairs.Round:
     return run
 
 
-def theirs(batch: int, clips: int) -> pairs.Round:
-    """What a padded array costs to read: each clip copied, then all of them put together."""
-    import torch
-
-    KEPT.append(tempfile.TemporaryDirectory())
-    path = Path(KEPT[-1].name) / "padded.npy"
-    shape = (clips, 3, LONGEST, recordings.JOINTS, 2)
-    padded = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    for row, clip in enumerate(recordings.make(clips, SINGLE)):
-        padded[row, :, : len(clip), :, : clip.shape[1]] = clip.transpose(3, 0, 2, 1)
-    padded = np.load(path, mmap_mode="r")
-    rng = np.random.default_rng(0)
-
-    def run() -> int:
-        order = rng.permutation(clips)
-        for start in range(0, clips, batch):
-            torch.stack([torch.from_numpy(np.array(padded[row])) for row in order[start : start + batch]])
-        return clips
-
-    return run
-
-
 def main() -> None:
     parser = pairs.arguments(__doc__, threads=1)
     parser.add_argument("--clips", type=int, default=2048, help="clips in the store (2048)")
@@ -78,11 +53,8 @@ def main() -> None:
     for half in (False, True):
         for batch in (64, 256):
             title = f"batches of {batch}, {'float16' if half else 'float32'}"
-            both = [
-                pairs.Side("skelact", ours, (batch, given.clips, half, given.threads)),
-                pairs.Side("padded array", theirs, (batch, given.clips)),
-            ]
-            groups.append((title, pairs.compare(both, given.pairs, given.threads)))
+            side = pairs.Side("skelact", ours, (batch, given.clips, half, given.threads))
+            groups.append((title, pairs.compare([side], given.pairs, given.threads)))
     print(f"{given.clips:,} clips, four fifths with one person, {given.threads} reading threads")
     print(f"{pairs.machine()}\n")
     print(pairs.table("clips/s", groups))

@@ -144,6 +144,9 @@ def test_half_precision_reads_as_float32(tmp_path: Path) -> None:
     assert positions.dtype == np.float32
     np.testing.assert_allclose(positions, one.positions, atol=2e-3)
     assert np.load(tmp_path / "store" / "positions-00000.npy").dtype == np.float16
+    store = Store(tmp_path / "store")
+    assert store.stored(0).dtype == np.float16
+    assert np.array_equal(store.stored(0).astype(np.float32), store.positions(0), equal_nan=True)
 
 
 def test_half_precision_refuses_what_it_cannot_hold(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def collate(
     for row, clip in enumerate(clips):
         corner = (row, slice(clip.shape[0]), slice(clip.shape[1]))
         padded[corner], valid[corner] = clip, True
-        missing = np.isnan(clip)
+        missing = np.isnan(padded[corner])
         if missing.any():
             lost = np.bitwise_or.reduce([missing[..., axis] for axis in range(coordinates)])
             padded[corner][lost], valid[corner] = 0.0, ~lost

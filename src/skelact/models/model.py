@@ -171,7 +171,7 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
 
 def load_clips(store: Store, rows: NDArray[np.int64], persons: int) -> Batch:
     """Whole sequences of a store as a batch for ``persons`` people."""
-    clips = [store.positions(row) for row in rows.tolist()]
+    clips = [store.stored(row) for row in rows.tolist()]
     return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows)
 
 

@@ -35,6 +35,6 @@ class MappedStore(Store):
         """Worker processes open the folder anew."""
         return MappedStore, (self.path, self.skeleton)
 
-    def positions(self, row: int) -> NDArray[np.float32]:
+    def stored(self, row: int) -> NDArray[np.float32]:
         """(T, M, V, C) positions of a sequence in the layout of ``target``, NaN where not known."""
-        return self.map.apply(super().positions(row))
+        return self.map.apply(super().stored(row).astype(np.float32, copy=False))

@@ -107,12 +107,16 @@ class Store:
 
         Memory-mapped and without a copy where the store is float32.
         """
+        return self.stored(row).astype(np.float32, copy=False)
+
+    def stored(self, row: int) -> NDArray[np.floating]:
+        """``positions`` as they are on disk, float32 or float16, memory-mapped, without a copy."""
         shard, start, frames, people = self._places[row]
         numbers = self._open.get(shard)
         if numbers is None:
             numbers = self._open_shard(shard)
         block = numbers[start : start + frames * people]
-        return block.reshape(frames, people, *block.shape[1:]).astype(np.float32, copy=False)
+        return block.reshape(frames, people, *block.shape[1:])
 
     def let_go(self) -> None:
         """Close the mapped files; they are opened again when they are asked for.
