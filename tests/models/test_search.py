@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
+from skelact.models import search
 from skelact.models.search import nearest, rankings
 
 
@@ -69,6 +70,32 @@ def test_copies_of_a_vector_are_found_in_order_however_the_blocks_fall() -> None
         indices, similarities = nearest(gallery, vector, 37, gallery_block=block)
         assert indices.tolist() == [list(range(37))]
         assert (similarities == 1.0).all()
+
+
+@pytest.mark.parametrize("spread", [1e-7, 1e-5, 1e-3, 1e-1])
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_vectors_that_are_hard_to_tell_apart_are_found_as_in_float64(spread: float, size: float) -> None:
+    """Around a common direction float32 cannot order them; large and small ones would overflow in products."""
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=600)
+    gallery = (size * (common + spread * rng.normal(size=(90, 600)))).astype(np.float32)
+    queries = (size * (common + spread * rng.normal(size=(12, 600)))).astype(np.float32)
+    for k in (1, 5, 80):
+        indices, similarities = nearest(gallery, queries, k, gallery_block=40, query_block=5)
+        expected, values = literal(gallery, queries, k)
+        assert indices.tolist() == expected
+        np.testing.assert_allclose(similarities, values, rtol=0, atol=2**-29)
+
+
+def test_float32_alone_answers_where_vectors_differ_and_never_where_they_do_not() -> None:
+    rng = np.random.default_rng(4)
+    gallery = rng.normal(size=(200, 64)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_compared", lambda *_: pytest.fail("float64 was asked about all"))
+        found, _ = nearest(gallery, gallery, 1)
+        assert found[:, 0].tolist() == list(range(200))
+        with pytest.raises(pytest.fail.Exception):
+            nearest(np.repeat(gallery[:1], 200, axis=0), gallery, 1)
 
 
 def test_length_does_not_matter_but_direction_does() -> None:

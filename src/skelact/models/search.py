@@ -16,18 +16,24 @@ _GRID = 2**30
 _INDEX_BITS = 31
 _LAST = 2**_INDEX_BITS - 1
 
+_SPARE = 15  # candidates beyond k that float32 offers to float64
+_TERMS = 256  # that float32 adds up at once: bounds its error
+_REFINED = 256  # queries whose candidates are compared at a time
+
 
 def nearest(
     gallery: NDArray[np.floating],
     queries: NDArray[np.floating],
     k: int,
     *,
-    gallery_block: int = 2048,
+    gallery_block: int = 4096,
     query_block: int = 2048,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The ``k`` vectors of the gallery that are most similar to each query.
 
-    Exact, computed in float64 in blocks on the GPU where there is one: beside the result it needs about
+    Exact: similarities are those of float64. Float32, on the GPU where there is one, finds a few candidates more
+    than are asked for; where its largest possible error leaves no doubt that the answer is among them, float64
+    compares these alone, otherwise the whole gallery. Works in blocks: beside the result it needs about
     ``8 (gallery_block D + query_block D + 6 gallery_block query_block)`` bytes, however long the inputs are.
 
     Convention: similarity is the cosine, rounded to a multiple of 2^-30, and 0 where a vector is zero. Of equally
@@ -45,17 +51,89 @@ def nearest(
         UserError: widths that differ, fewer than ``k`` vectors in the gallery, values that are not finite.
     """
     _check(gallery, queries, k)
+    blocks = gallery_block, query_block
+    keys = np.empty((len(queries), k), dtype=np.int64)
+    found, similarity = _candidates(gallery, queries, min(k + _SPARE, len(gallery)), *blocks)
+    # nothing outside the candidates is above their last one, in float32; both sides may be off by the error
+    beyond = similarity[:, k - 1] - similarity[:, -1]
+    sure = beyond > 2 * _error(gallery.shape[1]) if k + _SPARE < len(gallery) else np.isfinite(beyond)
+    places = np.flatnonzero(sure)
+    for start in range(0, len(places), _REFINED):
+        some = places[start : start + _REFINED]
+        keys[some] = _refined(gallery, queries[some], found[some], k)
+    doubtful = np.flatnonzero(~sure)
+    if len(doubtful):
+        keys[doubtful] = _compared(gallery, queries[doubtful], k, *blocks)
+    return _LAST - (keys & _LAST), (keys >> _INDEX_BITS) / _GRID - 1.0
+
+
+def _error(width: int) -> float:
+    """The most by which ``_candidates`` can be off a cosine.
+
+    Adding n products up in any order is off by at most n u of the sum of their sizes, which is at most 1 here; u
+    is the unit roundoff of float32. Rounding the vectors adds a few more.
+
+    Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2002, sec. 3.1.
+    """
+    terms = min(width, _TERMS) + -(-width // _TERMS) + 8
+    return 1.01 * terms * 2.0**-24
+
+
+def _candidates(
+    gallery: NDArray[np.floating], queries: NDArray[np.floating], count: int, gallery_block: int, query_block: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(Q, count) the most similar of the gallery by float32, best first, and their similarities."""
+    device = best_device()
+    best = torch.full((len(queries), count), -torch.inf)
+    index = torch.zeros((len(queries), count), dtype=torch.int64)
+    for first in range(0, len(gallery), gallery_block):
+        block_GD = _unit32(gallery[first : first + gallery_block], "gallery", device)
+        for start in range(0, len(queries), query_block):
+            some = slice(start, start + query_block)
+            block_QD = _unit32(queries[some], "query", device)
+            similarity = torch.zeros(len(block_QD), len(block_GD), device=device)
+            for term in range(0, block_GD.shape[1], _TERMS):
+                part = slice(term, term + _TERMS)
+                similarity.addmm_(block_QD[:, part], block_GD[:, part].T)
+            value, place = similarity.topk(min(count, len(block_GD)), dim=1)
+            values, places = (
+                torch.cat([best[some], value.cpu()], 1),
+                torch.cat([index[some], first + place.cpu()], 1),
+            )
+            best[some], order = values.topk(count, dim=1)
+            index[some] = places.gather(1, order)
+    return index.numpy(), best.numpy()
+
+
+def _refined(
+    gallery: NDArray[np.floating], queries: NDArray[np.floating], candidates: NDArray[np.int64], k: int
+) -> NDArray[np.int64]:
+    """(Q, k) the highest keys among some candidates (Q, c) of each query."""
+    device = best_device()
+    rows = _unit(gallery[candidates.ravel()], "gallery", device).view(*candidates.shape, -1)
+    similarity = torch.bmm(rows, _unit(queries, "query", device).unsqueeze(2)).squeeze(2)
+    found: NDArray[np.int64] = (
+        _keys(similarity, torch.from_numpy(candidates).to(device)).topk(k).values.cpu().numpy()
+    )
+    return found
+
+
+def _compared(
+    gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int, gallery_block: int, query_block: int
+) -> NDArray[np.int64]:
+    """(Q, k) the highest keys of the whole gallery, all in float64."""
     device = best_device()
     best = np.full((len(queries), k), -1, dtype=np.int64)
     for first in range(0, len(gallery), gallery_block):
         block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
+        index = torch.arange(first, first + len(block_GD), device=device)
         for start in range(0, len(queries), query_block):
             block_QD = _unit(queries[start : start + query_block], "query", device)
-            keys_QG = _keys(block_QD @ block_GD.T, first)
+            keys_QG = _keys(block_QD @ block_GD.T, index)
             found_Qk = best[start : start + query_block]
             both = torch.cat([torch.from_numpy(found_Qk).to(device), keys_QG], dim=1)
             found_Qk[:] = both.topk(k, dim=1).values.cpu().numpy()
-    return _LAST - (best & _LAST), (best >> _INDEX_BITS) / _GRID - 1.0
+    return best
 
 
 def rankings(
@@ -91,7 +169,8 @@ def rankings(
         keys_QN = torch.empty(len(block_QD), len(gallery), dtype=torch.int64, device=device)
         for first in range(0, len(gallery), gallery_block):
             block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
-            keys_QN[:, first : first + len(block_GD)] = _keys(block_QD @ block_GD.T, first)
+            index = torch.arange(first, first + len(block_GD), device=device)
+            keys_QN[:, first : first + len(block_GD)] = _keys(block_QD @ block_GD.T, index)
         ordered = keys_QN.sort(dim=1, descending=True).values.cpu().numpy()
         yield some, _LAST - (ordered & _LAST), (ordered >> _INDEX_BITS) / _GRID - 1.0
 
@@ -112,8 +191,18 @@ def _unit(vectors: NDArray[np.floating], what: str, device: str) -> Tensor:
     return rows.div_(torch.where(length > 0, length, 1.0))
 
 
-def _keys(similarity_QG: Tensor, first: int) -> Tensor:
-    """(Q, G) int64 that order by similarity, then by lower index; ``first`` is the index of column 0."""
+def _unit32(vectors: NDArray[np.floating], what: str, device: str) -> Tensor:
+    """(B, D) float32 of length 1; zero vectors stay zero."""
+    if vectors.dtype.itemsize > 4:  # float32 may not hold what they are before they are scaled
+        return _unit(vectors, what, device).float()
+    rows = torch.from_numpy(np.array(vectors, dtype=np.float32)).to(device)
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
+    if not torch.isfinite(length).all():
+        raise UserError(f"a {what} vector holds values that are not finite")
+    return rows.mul_(torch.where(length > 0, 1.0 / length, 0.0).float())
+
+
+def _keys(similarity_QG: Tensor, index: Tensor) -> Tensor:
+    """(Q, G) int64 that order by similarity, then by lower index in the gallery."""
     grid = similarity_QG.clamp_(-1.0, 1.0).add_(1.0).mul_(_GRID).round_().to(torch.int64)
-    index = torch.arange(first, first + grid.shape[1], device=grid.device)
     return grid.bitwise_left_shift_(_INDEX_BITS).add_(_LAST - index)
