@@ -1,8 +1,9 @@
 """Calling the roll: which clips of a benchmark a store has, and which are absent, unexpected or there twice."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import PurePath
 from typing import Any
 
@@ -235,8 +236,8 @@ def _whole_blocks(clips: Iterable[Mapping[str, int]], every: list[Mapping[str, i
     own = list(clips)
     found = {}
     for block in BLOCKS:
-        count = Counter(_values(one, block) for one in own)
-        total = Counter(_values(one, block) for one in every)
+        count = Counter(map(_values_of(block), own))
+        total = Counter(map(_values_of(block), every))
         found[block] = {values: number for values, number in count.items() if number == total[values]}
     return found
 
@@ -245,17 +246,20 @@ def _largest(whole: Whole, left: Numbers) -> tuple[tuple[str, ...], tuple[int, .
     """The whole group that has most of what is left, and its clips that are left."""
     best: tuple[tuple[str, ...], tuple[int, ...], int] = ((), (), 0)
     for block, groups in whole.items():
-        count = Counter(_values(one, block) for one in left.values())
+        count = Counter(map(_values_of(block), left.values()))
         for values in groups:
             if count[values] > best[2]:
                 best = block, values, count[values]
     block, values, number = best
-    gone = [name for name, one in left.items() if _values(one, block) == values] if number else []
+    values_of = _values_of(block) if number else None
+    gone = [name for name, one in left.items() if values_of(one) == values] if values_of else []
     return block, values, gone
 
 
-def _values(numbers: Mapping[str, int], block: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(numbers[tag] for tag in block)
+def _values_of(block: tuple[str, ...]) -> Callable[[Mapping[str, int]], tuple[int, ...]]:
+    """What takes the values of some tags out of the numbers of a name; asked a million times."""
+    get = itemgetter(*block)
+    return get if len(block) > 1 else lambda numbers: (get(numbers),)
 
 
 def _summed_up(roll: Roll, left: Numbers, more: bool) -> list[str]:
