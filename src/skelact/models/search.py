@@ -16,8 +16,10 @@ _GRID = 2**30
 _INDEX_BITS = 31
 _LAST = 2**_INDEX_BITS - 1
 
-_SPARE = 15  # candidates beyond k that float32 offers to float64
-_TERMS = 256  # that float32 adds up at once: bounds its error
+_Table = tuple[NDArray[np.floating], NDArray[np.float64]]  # vectors and their lengths
+
+_SPARE = 7  # candidates beyond k that float32 offers to float64
+_TERMS = 512  # that float32 adds up at once: bounds its error
 _REFINED = 256  # queries whose candidates are compared at a time
 
 
@@ -52,15 +54,16 @@ def nearest(
     """
     _check(gallery, queries, k)
     blocks = gallery_block, query_block
+    known, asked = _lengths(gallery, "gallery", gallery_block), _lengths(queries, "query", query_block)
     keys = np.empty((len(queries), k), dtype=np.int64)
-    found, similarity = _candidates(gallery, queries, min(k + _SPARE, len(gallery)), *blocks)
+    found, similarity = _candidates((gallery, known), (queries, asked), min(k + _SPARE, len(gallery)), *blocks)
     # nothing outside the candidates is above their last one, in float32; both sides may be off by the error
     beyond = similarity[:, k - 1] - similarity[:, -1]
     sure = beyond > 2 * _error(gallery.shape[1]) if k + _SPARE < len(gallery) else np.isfinite(beyond)
     places = np.flatnonzero(sure)
     for start in range(0, len(places), _REFINED):
         some = places[start : start + _REFINED]
-        keys[some] = _refined(gallery, queries[some], found[some], k)
+        keys[some] = _refined((gallery, known), (queries[some], asked[some]), found[some], k)
     doubtful = np.flatnonzero(~sure)
     if len(doubtful):
         keys[doubtful] = _compared(gallery, queries[doubtful], k, *blocks)
@@ -80,21 +83,18 @@ def _error(width: int) -> float:
 
 
 def _candidates(
-    gallery: NDArray[np.floating], queries: NDArray[np.floating], count: int, gallery_block: int, query_block: int
+    gallery: _Table, queries: _Table, count: int, gallery_block: int, query_block: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """(Q, count) the most similar of the gallery by float32, best first, and their similarities."""
-    device = best_device()
-    best = torch.full((len(queries), count), -torch.inf)
-    index = torch.zeros((len(queries), count), dtype=torch.int64)
-    for first in range(0, len(gallery), gallery_block):
-        block_GD = _unit32(gallery[first : first + gallery_block], "gallery", device)
-        for start in range(0, len(queries), query_block):
+    asked = len(queries[0])
+    best = torch.full((asked, count), -torch.inf)
+    index = torch.zeros((asked, count), dtype=torch.int64)
+    for first in range(0, len(gallery[0]), gallery_block):
+        block_GD = _unit32(gallery, slice(first, first + gallery_block))
+        for start in range(0, asked, query_block):
             some = slice(start, start + query_block)
-            block_QD = _unit32(queries[some], "query", device)
-            similarity = torch.zeros(len(block_QD), len(block_GD), device=device)
-            for term in range(0, block_GD.shape[1], _TERMS):
-                part = slice(term, term + _TERMS)
-                similarity.addmm_(block_QD[:, part], block_GD[:, part].T)
+            block_QD = _unit32(queries, some)
+            similarity = _products(block_QD, block_GD)
             value, place = similarity.topk(min(count, len(block_GD)), dim=1)
             values, places = (
                 torch.cat([best[some], value.cpu()], 1),
@@ -105,15 +105,29 @@ def _candidates(
     return index.numpy(), best.numpy()
 
 
-def _refined(
-    gallery: NDArray[np.floating], queries: NDArray[np.floating], candidates: NDArray[np.int64], k: int
-) -> NDArray[np.int64]:
-    """(Q, k) the highest keys among some candidates (Q, c) of each query."""
+def _products(queries_QD: Tensor, gallery_GD: Tensor) -> Tensor:
+    """(Q, G) products of float32 vectors, at most ``_TERMS`` terms added up at once."""
+    if queries_QD.is_cuda:
+        total = torch.zeros(len(queries_QD), len(gallery_GD), device=queries_QD.device)
+        for start in range(0, queries_QD.shape[1], _TERMS):
+            total.addmm_(queries_QD[:, start : start + _TERMS], gallery_GD[:, start : start + _TERMS].T)
+        return total
+    queries, gallery = queries_QD.numpy(), gallery_GD.numpy()  # faster than torch on AMD
+    sums = queries[:, :_TERMS] @ gallery[:, :_TERMS].T
+    for start in range(_TERMS, queries.shape[1], _TERMS):
+        sums += queries[:, start : start + _TERMS] @ gallery[:, start : start + _TERMS].T
+    return torch.from_numpy(sums)
+
+
+def _refined(gallery: _Table, queries: _Table, candidates: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """(Q, k) the highest keys among some candidates (Q, c) of each query, in float64."""
     device = best_device()
-    rows = _unit(gallery[candidates.ravel()], "gallery", device).view(*candidates.shape, -1)
-    similarity = torch.bmm(rows, _unit(queries, "query", device).unsqueeze(2)).squeeze(2)
+    rows = torch.from_numpy(gallery[0][candidates]).to(device).double()
+    similarity = torch.bmm(rows, torch.from_numpy(queries[0]).to(device).double().unsqueeze(2)).squeeze(2)
+    scale = _inverse(gallery[1][candidates]) * _inverse(queries[1])[:, None]
+    index = torch.from_numpy(candidates).to(device)
     found: NDArray[np.int64] = (
-        _keys(similarity, torch.from_numpy(candidates).to(device)).topk(k).values.cpu().numpy()
+        _keys(similarity * torch.from_numpy(scale).to(device), index).topk(k).values.cpu().numpy()
     )
     return found
 
@@ -191,15 +205,31 @@ def _unit(vectors: NDArray[np.floating], what: str, device: str) -> Tensor:
     return rows.div_(torch.where(length > 0, length, 1.0))
 
 
-def _unit32(vectors: NDArray[np.floating], what: str, device: str) -> Tensor:
-    """(B, D) float32 of length 1; zero vectors stay zero."""
-    if vectors.dtype.itemsize > 4:  # float32 may not hold what they are before they are scaled
-        return _unit(vectors, what, device).float()
-    rows = torch.from_numpy(np.array(vectors, dtype=np.float32)).to(device)
-    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True, dtype=torch.float64)
-    if not torch.isfinite(length).all():
+def _lengths(vectors: NDArray[np.floating], what: str, block: int) -> NDArray[np.float64]:
+    """(B,) lengths, in float64."""
+    device = best_device()
+    out = np.empty(len(vectors))
+    for start in range(0, len(vectors), block):
+        rows = torch.from_numpy(np.ascontiguousarray(vectors[start : start + block])).to(device)
+        out[start : start + block] = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).cpu().numpy()
+    if not np.isfinite(out).all():
         raise UserError(f"a {what} vector holds values that are not finite")
-    return rows.mul_(torch.where(length > 0, 1.0 / length, 0.0).float())
+    return out
+
+
+def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / length; 0 for zero vectors, which stay zero."""
+    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+
+
+def _unit32(table: _Table, some: slice) -> Tensor:
+    """(B, D) float32 of length 1; zero vectors stay zero."""
+    vectors, lengths = table
+    kind = (
+        np.float64 if vectors.dtype.itemsize > 4 else np.float32
+    )  # float32 may not hold them before they are scaled
+    rows = torch.from_numpy(np.array(vectors[some], dtype=kind)).to(best_device())
+    return rows.mul_(torch.from_numpy(_inverse(lengths[some])).to(rows)[:, None]).float()
 
 
 def _keys(similarity_QG: Tensor, index: Tensor) -> Tensor:
