@@ -16,14 +16,12 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from processes import SKELACT, measured
 
 from skelact.datasets import get_dataset
 from skelact.datasets.files import read_names
@@ -33,7 +31,6 @@ TWO_PEOPLE = 50  # the first action of two
 VARIANTS = 24  # noisy copies of each real file that runs of frames are taken from
 NOISE = 0.005  # metres, standard deviation
 SHORTEST = 10  # frames
-PAUSE = 0.2  # seconds between looks at the memory
 SAID = 500  # files after which the progress is said
 
 
@@ -92,57 +89,6 @@ def write_clips(folder: Path, names: list[str], like: Path, frames: int, seed: i
     return size
 
 
-def descendants(root: int) -> Iterator[int]:
-    """A process and all that it and they started."""
-    parents: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # gone meanwhile
-            continue
-        parents.setdefault(parent, []).append(int(path.parent.name))
-    found = [root]
-    for process in found:
-        found += parents.get(process, [])
-        yield process
-
-
-def memory(process: int, key: str) -> int:
-    """Bytes of a process, ``Rss`` or ``Pss`` (shared pages counted once among those who share them)."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))
-
-
-def measured(words: list[str]) -> dict[str, object]:
-    """Run a command of skelact; what it printed as JSON, seconds, and the highest memory of all its processes."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "skelact.cli", *words, "--json"], stdout=subprocess.PIPE)
-    peak, most = {"Rss": 0, "Pss": 0}, 0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(PAUSE):
-            every = list(descendants(process.pid))
-            most = max(most, len(every))
-            for key in peak:
-                peak[key] = max(peak[key], sum(memory(one, key) for one in every))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    out, _ = process.communicate()
-    done.set()
-    watcher.join()
-    if process.returncode not in (0, 3):
-        sys.exit(f"skelact {words[0]} ended with {process.returncode}")
-    seconds = time.perf_counter() - started
-    said = json.loads(out)
-    return {"said": said, "seconds": seconds, "rss": peak["Rss"], "pss": peak["Pss"], "processes": most}
-
-
 def wanted_names(clips: int, listed: Path) -> list[str]:
     """The names of the published clips, or so many of them, evenly spread."""
     roll = get_dataset("ntu60").roll
@@ -175,19 +121,20 @@ def main() -> None:
         )
     shutil.rmtree(store, ignore_errors=True)
     words = [str(files), "--dataset", "ntu60", "--missing", str(listed), "--processes", str(given.processes)]
-    taken = measured(["import", *words, "-o", str(store)])
-    seen = measured(["inspect", str(store)])
+    taken = measured([*SKELACT, "import", *words, "-o", str(store), "--json"])
+    seen = measured([*SKELACT, "inspect", str(store), "--json"])
     count = len(os.listdir(files))
     size = sum(path.stat().st_size for path in store.iterdir())
+    told, report = json.loads(taken["out"]), json.loads(seen["out"])
     for what, result in (("import", taken), ("inspect", seen)):
         print(
             f"{what}: {result['seconds']:.0f} s, {count / result['seconds']:,.0f} clips/s, "
-            f"{result['processes']} processes, peak memory of all {result['pss'] / 1e6:,.0f} MB "
-            f"({result['rss'] / 1e6:,.0f} MB with shared pages counted in each)"
+            f"{result['processes']} processes, peak memory of all {result['peak']['Pss'] / 1e6:,.0f} MB "
+            f"({result['peak']['Rss'] / 1e6:,.0f} MB with shared pages counted in each)"
         )  # fmt: skip
-    print(f"store: {size / 1e9:.2f} GB; left out: {len(taken['said']['left_out'])} files")
-    print(f"splits: {seen['said']['splits']}")
-    print(seen["said"]["check"])
+    print(f"store: {size / 1e9:.2f} GB; left out: {len(told['left_out'])} files")
+    print(f"splits: {report['splits']}")
+    print(report["check"])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 Round = Callable[[], int]  # does some work and says how many clips, files ... it was
+WARM_UP = 4
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
 
 
@@ -45,7 +46,11 @@ class Side:
 
 
 def compare(sides: Sequence[Side], pairs: int, threads: int) -> Sequence[Side]:
-    """Measure the sides by turns, after one round each that does not count; fills in ``rates`` (items/s)."""
+    """Measure the sides by turns; fills in ``rates`` (items/s).
+
+    The first rounds do not count: until the C library has found room for all temporaries of a large step, each
+    round asks the system for more, which then clears it page by page.
+    """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["GOMP_SPINCOUNT"] = "5000"  # threads of the side that waits must not take the other's time
@@ -60,13 +65,13 @@ def compare(sides: Sequence[Side], pairs: int, threads: int) -> Sequence[Side]:
         there.close()
         lines.append((here, process))
         side.base = _ask(here, side)
-    for turn in range(pairs + 1):
+    for turn in range(-WARM_UP, pairs):
         for (line, _), side in zip(lines, sides, strict=True):
             line.send(True)
             items, seconds, side.peak = _ask(line, side)
-            if turn:
+            if turn >= 0:
                 side.rates.append(items / seconds)
-        print(f"\r{turn}/{pairs} pairs", end="", file=sys.stderr, flush=True)
+        print(f"\r{max(turn + 1, 0)}/{pairs} pairs", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     for line, process in lines:
         line.send(False)
