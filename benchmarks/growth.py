@@ -2,8 +2,8 @@
 
 Generated people are imported, an encoder of the size of recipes/scdnet-nw-ucla.toml is trained on all of them for
 one epoch, embeds them, and 2,000 of them are looked up among all; then one training step and features at widths up
-to the paper's 2,048. Each part runs in processes of its own. Memory is what they hold themselves: pages of the store
-that the system maps, and takes back when it needs room, are not counted.
+to the paper's 2,048. Each part runs in processes of its own. Memory is what they hold themselves: pages of the
+store that the system maps, and takes back when it needs room, are not counted.
 
     python benchmarks/growth.py SCRATCH --picture growth.svg
 """

@@ -45,7 +45,7 @@ class Side:
     base: int = 0  # bytes after its set-up
 
 
-def compare(sides: Sequence[Side], pairs: int, threads: int) -> Sequence[Side]:
+def compare(sides: Sequence[Side], pairs: int, threads: int, warm_up: int = WARM_UP) -> Sequence[Side]:
     """Measure the sides by turns; fills in ``rates`` (items/s).
 
     The first rounds do not count: until the C library has found room for all temporaries of a large step, each
@@ -65,7 +65,7 @@ def compare(sides: Sequence[Side], pairs: int, threads: int) -> Sequence[Side]:
         there.close()
         lines.append((here, process))
         side.base = _ask(here, side)
-    for turn in range(-WARM_UP, pairs):
+    for turn in range(-warm_up, pairs):
         for (line, _), side in zip(lines, sides, strict=True):
             line.send(True)
             items, seconds, side.peak = _ask(line, side)
