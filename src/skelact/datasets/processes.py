@@ -10,8 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from skelact.datasets.memory import keep_freed_memory
 from skelact.errors import UserError
+from skelact.memory import keep_freed_memory
 
 IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
 

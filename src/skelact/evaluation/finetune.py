@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skelact.config import FinetuneSettings, Recipe, TrainSettings
-from skelact.datasets.memory import keep_freed_memory
 from skelact.errors import UserError
 from skelact.evaluation.labelled import Outcome, accuracy
 from skelact.evaluation.protocol import Entry, Protocol, System, Tell
 from skelact.evaluation.semi import run_shares, share_entries
+from skelact.memory import keep_freed_memory
 from skelact.methods.supervised import Supervised
 from skelact.models.ahead import read_ahead
 from skelact.models.device import best_device

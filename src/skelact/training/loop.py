@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from skelact.batches import Batch
 from skelact.config import Recipe, TrainSettings
-from skelact.datasets.memory import keep_freed_memory
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
+from skelact.memory import keep_freed_memory
 from skelact.methods import Method, StepLoss, build_method
 from skelact.models.ahead import read_ahead
 from skelact.models.device import best_device
