@@ -149,6 +149,14 @@ def arguments(about: str | None, pairs: int = 5, threads: int = 1) -> argparse.A
     return parser
 
 
+def finish(device: str) -> None:
+    """Wait until the device has done what it was asked."""
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize()
+
+
 def sides(
     reference: Path | None, ours: Callable[..., Round], theirs: Callable[..., Round], *args: Any
 ) -> list[Side]:

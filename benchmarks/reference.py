@@ -9,8 +9,8 @@ from typing import Any
 NEEDS = ("einops", "tqdm")
 
 
-def load(folder: Path, module: str) -> ModuleType:
-    """A module of the published code, such as ``scd.builder``; its ``.cuda()`` stays on the CPU without a GPU."""
+def load(folder: Path, module: str, device: str = "cpu") -> ModuleType:
+    """A module of the published code, such as ``scd.builder``; on the CPU its ``.cuda()`` does nothing."""
     if not (folder / "scd" / "builder.py").is_file():
         sys.exit(f"{folder} does not hold the published SCD-Net code: scd/builder.py not found")
     missing = [name for name in NEEDS if find_spec(name) is None]
@@ -18,7 +18,7 @@ def load(folder: Path, module: str) -> ModuleType:
         sys.exit(f"the published code needs {' and '.join(missing)}: pip install {' '.join(missing)}")
     import torch
 
-    if not torch.cuda.is_available():
+    if device == "cpu":
 
         def stay(tensor: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
             del args, options

@@ -24,7 +24,7 @@ def two_views(batch: int, single: float) -> tuple[Any, Any]:
     return views[0], views[1]
 
 
-def ours(width: int, batch: int, single: float, precision: str) -> pairs.Round:
+def ours(width: int, batch: int, single: float, precision: str, device: str) -> pairs.Round:
     import torch
 
     from skelact.batches import Batch
@@ -36,10 +36,10 @@ def ours(width: int, batch: int, single: float, precision: str) -> pairs.Round:
 
     recipe = override(Recipe(), (f"encoder.width={width}", "data.persons=2"))
     encoder = build_encoder(NTU25, 2, 64, 3, recipe.encoder)
-    method = build_method(encoder, recipe, CLASSES).train()
+    method = build_method(encoder, recipe, CLASSES).to(device).train()
     number = torch.arange(batch)
     views = tuple(
-        Batch(x, (x != 0).any(-1), torch.full_like(number, 64), number, number, NTU25)
+        Batch(x, (x != 0).any(-1), torch.full_like(number, 64), number, number, NTU25).to(device)
         for x in two_views(batch, single)
     )
     method.views = lambda *_: views  # type: ignore[method-assign,assignment]
@@ -47,19 +47,20 @@ def ours(width: int, batch: int, single: float, precision: str) -> pairs.Round:
 
     def run() -> int:
         take_step(method, optimizer, views[0], (0,), 0.0, precision)
+        pairs.finish(device)
         return batch
 
     return run
 
 
-def theirs(folder: Path, width: int, batch: int, single: float, precision: str) -> pairs.Round:
+def theirs(folder: Path, width: int, batch: int, single: float, precision: str, device: str) -> pairs.Round:
     import torch
 
     del precision  # it has but one
-    builder = reference.load(folder, "scd.builder")
+    builder = reference.load(folder, "scd.builder", device)
     sizes = {"hidden_size": width, "num_head": 8, "num_layer": 1, "num_class": PROJECTION}
-    model = builder.SCD_Net(sizes, PROJECTION, QUEUE, MOMENTUM, TEMPERATURE).train()
-    query, key = (view.permute(0, 4, 1, 3, 2).contiguous() for view in two_views(batch, single))
+    model = builder.SCD_Net(sizes, PROJECTION, QUEUE, MOMENTUM, TEMPERATURE).to(device).train()
+    query, key = (view.permute(0, 4, 1, 3, 2).contiguous().to(device) for view in two_views(batch, single))
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
 
@@ -69,6 +70,7 @@ def theirs(folder: Path, width: int, batch: int, single: float, precision: str) 
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        pairs.finish(device)
         return batch
 
     return run
@@ -79,12 +81,15 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--precision", default="float32", help="of ours: float32 or bfloat16")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     given = parser.parse_args()
     groups = []
     for title, single in (("four fifths of the clips with one person", 0.8), ("everybody has company", 0.0)):
-        both = pairs.sides(given.reference, ours, theirs, given.width, given.batch, single, given.precision)
+        both = pairs.sides(
+            given.reference, ours, theirs, given.width, given.batch, single, given.precision, given.device
+        )
         groups.append((title, pairs.compare(both, given.pairs, given.threads)))
-    print(f"width {given.width}, batch {given.batch}, {given.precision}, {given.threads} threads")
+    print(f"width {given.width}, batch {given.batch}, {given.precision}, {given.device}, {given.threads} threads")
     print(f"{pairs.machine()}\n")
     print(pairs.table("clips/s", groups))
 
