@@ -20,7 +20,7 @@ _Table = tuple[NDArray[np.floating], NDArray[np.float64]]  # vectors and their l
 
 _SPARE = 7  # candidates beyond k that float32 offers to float64
 _TERMS = 512  # that float32 adds up at once: bounds its error
-_REFINED = 256  # queries whose candidates are compared at a time
+_REFINED = 2**23  # numbers in the candidates that are compared at a time
 
 
 def nearest(
@@ -61,8 +61,9 @@ def nearest(
     beyond = similarity[:, k - 1] - similarity[:, -1]
     sure = beyond > 2 * _error(gallery.shape[1]) if k + _SPARE < len(gallery) else np.isfinite(beyond)
     places = np.flatnonzero(sure)
-    for start in range(0, len(places), _REFINED):
-        some = places[start : start + _REFINED]
+    step = max(1, _REFINED // (found.shape[1] * gallery.shape[1]))
+    for start in range(0, len(places), step):
+        some = places[start : start + step]
         keys[some] = _refined((gallery, known), (queries[some], asked[some]), found[some], k)
     doubtful = np.flatnonzero(~sure)
     if len(doubtful):
