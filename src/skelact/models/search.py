@@ -57,9 +57,10 @@ def nearest(
     known, asked = _lengths(gallery, "gallery", gallery_block), _lengths(queries, "query", query_block)
     keys = np.empty((len(queries), k), dtype=np.int64)
     found, similarity = _candidates((gallery, known), (queries, asked), min(k + _SPARE, len(gallery)), *blocks)
-    # nothing outside the candidates is above their last one, in float32; both sides may be off by the error
+    # nothing outside the candidates is above their last one, in float32; both sides may be off by the error, and
+    # nothing may fall on the same grid point
     beyond = similarity[:, k - 1] - similarity[:, -1]
-    sure = beyond > 2 * _error(gallery.shape[1]) if k + _SPARE < len(gallery) else np.isfinite(beyond)
+    sure = beyond > 2 * (_error(gallery.shape[1]) + 1 / _GRID) if k + _SPARE < len(gallery) else np.isfinite(beyond)
     places = np.flatnonzero(sure)
     step = max(1, _REFINED // (found.shape[1] * gallery.shape[1]))
     for start in range(0, len(places), step):
