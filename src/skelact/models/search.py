@@ -60,7 +60,8 @@ def nearest(
     # nothing outside the candidates is above their last one, in float32; both sides may be off by the error, and
     # nothing may fall on the same grid point
     beyond = similarity[:, k - 1] - similarity[:, -1]
-    sure = beyond > 2 * (_error(gallery.shape[1]) + 1 / _GRID) if k + _SPARE < len(gallery) else np.isfinite(beyond)
+    every = found.shape[1] == len(gallery)
+    sure = np.isfinite(beyond) if every else beyond > 2 * (_error(gallery.shape[1]) + 1 / _GRID)
     places = np.flatnonzero(sure)
     step = max(1, _REFINED // (found.shape[1] * gallery.shape[1]))
     for start in range(0, len(places), step):
