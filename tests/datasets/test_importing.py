@@ -127,6 +127,7 @@ def show(done, total):
 
 if __name__ == "__main__":
     importing.FIRST_COMMIT = importing.LAST_COMMIT = 0.05
+    importing.COMMIT_SHARE = 1.0
     source, out = map(Path, sys.argv[1:])
     importing.import_recordings(source, out, dataset="nw-ucla", processes=2, progress=show)
 """
