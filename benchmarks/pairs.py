@@ -5,7 +5,6 @@ median of the ratios within the pairs, not a ratio of two figures that were take
 """
 
 import argparse
-import ctypes
 import multiprocessing
 import os
 import platform
@@ -20,9 +19,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from skelact.memory import keep_freed_memory
+
 Round = Callable[[], int]  # does some work and says how many clips, files ... it was
 WARM_UP = 4
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
 
 
 @dataclass
@@ -87,10 +87,8 @@ def _ask(line: Connection, side: Side) -> Any:
 
 
 def _serve(line: Connection, setup: Callable[..., Round], args: tuple[Any, ...], keep_memory: bool) -> None:
-    if keep_memory and sys.platform.startswith("linux"):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(MMAP_THRESHOLD, 2**31 - 1)
-        mallopt(TRIM_THRESHOLD, 2**31 - 1)
+    if keep_memory:
+        keep_freed_memory()
     run = setup(*args)
     line.send(_peak())
     while line.recv():

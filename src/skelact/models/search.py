@@ -1,6 +1,7 @@
 """Nearest neighbours of a query: exact, by cosine, in bounded memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def nearest(
         keys[some] = _refined((gallery, known), (queries[some], asked[some]), found[some], k)
     doubtful = np.flatnonzero(~sure)
     if len(doubtful):
-        keys[doubtful] = _compared(gallery, queries[doubtful], k, *blocks)
+        keys[doubtful] = _compared((gallery, known), (queries[doubtful], asked[doubtful]), k, *blocks)
     return _LAST - (keys & _LAST), (keys >> _INDEX_BITS) / _GRID - 1.0
 
 
@@ -93,10 +94,10 @@ def _candidates(
     best = torch.full((asked, count), -torch.inf)
     index = torch.zeros((asked, count), dtype=torch.int64)
     for first in range(0, len(gallery[0]), gallery_block):
-        block_GD = _unit32(gallery, slice(first, first + gallery_block))
+        block_GD = _unit(gallery, slice(first, first + gallery_block), torch.float32)
         for start in range(0, asked, query_block):
             some = slice(start, start + query_block)
-            block_QD = _unit32(queries, some)
+            block_QD = _unit(queries, some, torch.float32)
             similarity = _products(block_QD, block_GD)
             value, place = similarity.topk(min(count, len(block_GD)), dim=1)
             values, places = (
@@ -110,16 +111,14 @@ def _candidates(
 
 def _products(queries_QD: Tensor, gallery_GD: Tensor) -> Tensor:
     """(Q, G) products of float32 vectors, at most ``_TERMS`` terms added up at once."""
-    if queries_QD.is_cuda:
-        total = torch.zeros(len(queries_QD), len(gallery_GD), device=queries_QD.device)
-        for start in range(0, queries_QD.shape[1], _TERMS):
-            total.addmm_(queries_QD[:, start : start + _TERMS], gallery_GD[:, start : start + _TERMS].T)
-        return total
-    queries, gallery = queries_QD.numpy(), gallery_GD.numpy()  # faster than torch on AMD
+    queries: Any = queries_QD
+    gallery: Any = gallery_GD
+    if not queries_QD.is_cuda:  # numpy's products are faster than torch's on AMD
+        queries, gallery = queries_QD.numpy(), gallery_GD.numpy()
     sums = queries[:, :_TERMS] @ gallery[:, :_TERMS].T
     for start in range(_TERMS, queries.shape[1], _TERMS):
         sums += queries[:, start : start + _TERMS] @ gallery[:, start : start + _TERMS].T
-    return torch.from_numpy(sums)
+    return torch.as_tensor(sums)
 
 
 def _refined(gallery: _Table, queries: _Table, candidates: NDArray[np.int64], k: int) -> NDArray[np.int64]:
@@ -135,21 +134,17 @@ def _refined(gallery: _Table, queries: _Table, candidates: NDArray[np.int64], k:
     return found
 
 
-def _compared(
-    gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int, gallery_block: int, query_block: int
-) -> NDArray[np.int64]:
+def _compared(gallery: _Table, queries: _Table, k: int, gallery_block: int, query_block: int) -> NDArray[np.int64]:
     """(Q, k) the highest keys of the whole gallery, all in float64."""
-    device = best_device()
-    best = np.full((len(queries), k), -1, dtype=np.int64)
-    for first in range(0, len(gallery), gallery_block):
-        block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
-        index = torch.arange(first, first + len(block_GD), device=device)
-        for start in range(0, len(queries), query_block):
-            block_QD = _unit(queries[start : start + query_block], "query", device)
-            keys_QG = _keys(block_QD @ block_GD.T, index)
-            found_Qk = best[start : start + query_block]
-            both = torch.cat([torch.from_numpy(found_Qk).to(device), keys_QG], dim=1)
-            found_Qk[:] = both.topk(k, dim=1).values.cpu().numpy()
+    best = np.full((len(queries[0]), k), -1, dtype=np.int64)
+    for first in range(0, len(gallery[0]), gallery_block):
+        block_GD = _unit(gallery, slice(first, first + gallery_block), torch.float64)
+        index = torch.arange(first, first + len(block_GD), device=block_GD.device)
+        for start in range(0, len(best), query_block):
+            some = slice(start, start + query_block)
+            keys_QG = _keys(_unit(queries, some, torch.float64) @ block_GD.T, index)
+            both = torch.cat([torch.from_numpy(best[some]).to(keys_QG.device), keys_QG], dim=1)
+            best[some] = both.topk(k, dim=1).values.cpu().numpy()
     return best
 
 
@@ -178,15 +173,16 @@ def rankings(
         UserError: widths that differ, an empty gallery, values that are not finite.
     """
     _check(gallery, queries, 1)
-    device = best_device()
+    known = gallery, _lengths(gallery, "gallery", gallery_block)
+    asked = queries, _lengths(queries, "query", gallery_block)
     step = max(1, entries // len(gallery))
     for start in range(0, len(queries), step):
         some = slice(start, min(start + step, len(queries)))
-        block_QD = _unit(queries[some], "query", device)
-        keys_QN = torch.empty(len(block_QD), len(gallery), dtype=torch.int64, device=device)
+        block_QD = _unit(asked, some, torch.float64)
+        keys_QN = torch.empty(len(block_QD), len(gallery), dtype=torch.int64, device=block_QD.device)
         for first in range(0, len(gallery), gallery_block):
-            block_GD = _unit(gallery[first : first + gallery_block], "gallery", device)
-            index = torch.arange(first, first + len(block_GD), device=device)
+            block_GD = _unit(known, slice(first, first + gallery_block), torch.float64)
+            index = torch.arange(first, first + len(block_GD), device=block_GD.device)
             keys_QN[:, first : first + len(block_GD)] = _keys(block_QD @ block_GD.T, index)
         ordered = keys_QN.sort(dim=1, descending=True).values.cpu().numpy()
         yield some, _LAST - (ordered & _LAST), (ordered >> _INDEX_BITS) / _GRID - 1.0
@@ -197,15 +193,6 @@ def _check(gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int)
         raise UserError(f"gallery {gallery.shape} and queries {queries.shape} must be tables of the same width")
     if not 1 <= k <= len(gallery):
         raise UserError(f"asked for {k} nearest neighbours in a gallery of {len(gallery)}")
-
-
-def _unit(vectors: NDArray[np.floating], what: str, device: str) -> Tensor:
-    """(B, D) float64 of length 1; zero vectors stay zero."""
-    rows = torch.from_numpy(np.array(vectors, dtype=np.float64)).to(device)
-    if not torch.isfinite(rows).all():
-        raise UserError(f"a {what} vector holds values that are not finite")
-    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows.div_(torch.where(length > 0, length, 1.0))
 
 
 def _lengths(vectors: NDArray[np.floating], what: str, block: int) -> NDArray[np.float64]:
@@ -225,14 +212,13 @@ def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
-def _unit32(table: _Table, some: slice) -> Tensor:
-    """(B, D) float32 of length 1; zero vectors stay zero."""
+def _unit(table: _Table, some: slice, kind: torch.dtype) -> Tensor:
+    """(B, D) of length 1; zero vectors stay zero."""
     vectors, lengths = table
-    kind = (
-        np.float64 if vectors.dtype.itemsize > 4 else np.float32
-    )  # float32 may not hold them before they are scaled
-    rows = torch.from_numpy(np.array(vectors[some], dtype=kind)).to(best_device())
-    return rows.mul_(torch.from_numpy(_inverse(lengths[some])).to(rows)[:, None]).float()
+    # float32 may not hold wider vectors before they are scaled
+    before = np.float32 if kind is torch.float32 and vectors.dtype.itemsize <= 4 else np.float64
+    rows = torch.from_numpy(np.array(vectors[some], dtype=before)).to(best_device())
+    return rows.mul_(torch.from_numpy(_inverse(lengths[some])).to(rows)[:, None]).to(kind)
 
 
 def _keys(similarity_QG: Tensor, index: Tensor) -> Tensor:
