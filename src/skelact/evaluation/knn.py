@@ -83,8 +83,10 @@ def average_precision(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
         array([0.83333333, 0.33333333])
     """
     right = hits.sum(axis=1)
-    share = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    precision: NDArray[np.float64] = (share * hits).sum(axis=1) / np.maximum(right, 1)
+    ranking, place = hits.nonzero()
+    nth = np.arange(1, len(place) + 1) - np.repeat(right.cumsum() - right, right)
+    total = np.bincount(ranking, nth / (place + 1), minlength=len(hits))
+    precision: NDArray[np.float64] = total / np.maximum(right, 1)
     return precision
 
 

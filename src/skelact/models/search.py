@@ -58,32 +58,29 @@ def nearest(
     known, asked = _lengths(gallery, "gallery", gallery_block), _lengths(queries, "query", query_block)
     keys = np.empty((len(queries), k), dtype=np.int64)
     found, similarity = _candidates((gallery, known), (queries, asked), min(k + _SPARE, len(gallery)), *blocks)
-    # nothing outside the candidates is above their last one, in float32; both sides may be off by the error, and
-    # nothing may fall on the same grid point
+    # nothing outside the candidates is above their last one, in float32
     beyond = similarity[:, k - 1] - similarity[:, -1]
     every = found.shape[1] == len(gallery)
-    sure = np.isfinite(beyond) if every else beyond > 2 * (_error(gallery.shape[1]) + 1 / _GRID)
+    sure = np.isfinite(beyond) if every else beyond > _doubt(gallery.shape[1])
     places = np.flatnonzero(sure)
-    step = max(1, _REFINED // (found.shape[1] * gallery.shape[1]))
-    for start in range(0, len(places), step):
-        some = places[start : start + step]
-        keys[some] = _refined((gallery, known), (queries[some], asked[some]), found[some], k)
+    keys[places] = _refined((gallery, known), (queries, asked), places, found[places], similarity[places], k)
     doubtful = np.flatnonzero(~sure)
     if len(doubtful):
         keys[doubtful] = _compared((gallery, known), (queries[doubtful], asked[doubtful]), k, *blocks)
     return _LAST - (keys & _LAST), (keys >> _INDEX_BITS) / _GRID - 1.0
 
 
-def _error(width: int) -> float:
-    """The most by which ``_candidates`` can be off a cosine.
+def _doubt(width: int) -> float:
+    """How far apart two similarities of ``_candidates`` may be that float64 could order otherwise.
 
     Adding n products up in any order is off by at most n u of the sum of their sizes, which is at most 1 here; u
-    is the unit roundoff of float32. Rounding the vectors adds a few more.
+    is the unit roundoff of float32. Rounding the vectors adds a few more. Both may be off, and nothing may fall on
+    the same grid point.
 
     Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2002, sec. 3.1.
     """
     terms = min(width, _TERMS) + -(-width // _TERMS) + 8
-    return 1.01 * terms * 2.0**-24
+    return 2 * (1.01 * terms * 2.0**-24 + 1 / _GRID)
 
 
 def _candidates(
@@ -110,27 +107,53 @@ def _candidates(
 
 
 def _products(queries_QD: Tensor, gallery_GD: Tensor) -> Tensor:
-    """(Q, G) products of float32 vectors, at most ``_TERMS`` terms added up at once."""
+    """(Q, G) products of vectors, in float32 at most ``_TERMS`` terms added up at once."""
     queries: Any = queries_QD
     gallery: Any = gallery_GD
     if not queries_QD.is_cuda:  # numpy's products are faster than torch's on AMD
         queries, gallery = queries_QD.numpy(), gallery_GD.numpy()
-    sums = queries[:, :_TERMS] @ gallery[:, :_TERMS].T
-    for start in range(_TERMS, queries.shape[1], _TERMS):
-        sums += queries[:, start : start + _TERMS] @ gallery[:, start : start + _TERMS].T
+    width = queries.shape[1]
+    terms = _TERMS if queries_QD.dtype is torch.float32 else width
+    sums = queries[:, :terms] @ gallery[:, :terms].T
+    for start in range(terms, width, terms):
+        sums += queries[:, start : start + terms] @ gallery[:, start : start + terms].T
     return torch.as_tensor(sums)
 
 
-def _refined(gallery: _Table, queries: _Table, candidates: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """(Q, k) the highest keys among some candidates (Q, c) of each query, in float64."""
+def _refined(
+    gallery: _Table,
+    queries: _Table,
+    places: NDArray[np.int64],
+    candidates: NDArray[np.int64],
+    similarity: NDArray[np.float32],
+    k: int,
+) -> NDArray[np.int64]:
+    """(P, k) the highest keys of some queries, in float64.
+
+    Args:
+        gallery: all of it.
+        queries: all of them.
+        places: (P,) which.
+        candidates: (P, c) of each, best first.
+        similarity: (P, c) theirs in float32; those that are surely behind k others are left out.
+        k: how many.
+    """
     device = best_device()
-    rows = torch.from_numpy(gallery[0][candidates]).to(device).double()
-    similarity = torch.bmm(rows, torch.from_numpy(queries[0]).to(device).double().unsqueeze(2)).squeeze(2)
-    scale = _inverse(gallery[1][candidates]) * _inverse(queries[1])[:, None]
-    index = torch.from_numpy(candidates).to(device)
-    found: NDArray[np.int64] = (
-        _keys(similarity * torch.from_numpy(scale).to(device), index).topk(k).values.cpu().numpy()
-    )
+    near = similarity >= similarity[:, k - 1 : k] - _doubt(gallery[0].shape[1])
+    row, column = near.nonzero()
+    keys = torch.full(candidates.shape, -1, dtype=torch.int64)
+    step = max(1, _REFINED // gallery[0].shape[1])
+    for start in range(0, len(row), step):
+        some = slice(start, start + step)
+        query, index = places[row[some]], candidates[row[some], column[some]]
+        pairs = (
+            torch.from_numpy(table[which]).to(device).double()
+            for table, which in ((gallery[0], index), (queries[0], query))
+        )
+        products = torch.linalg.vecdot(*pairs).cpu().numpy()
+        cosines = torch.from_numpy(products * _inverse(gallery[1][index]) * _inverse(queries[1][query]))
+        keys[row[some], column[some]] = _keys(cosines, torch.from_numpy(index))
+    found: NDArray[np.int64] = keys.topk(k).values.numpy()
     return found
 
 
@@ -142,7 +165,7 @@ def _compared(gallery: _Table, queries: _Table, k: int, gallery_block: int, quer
         index = torch.arange(first, first + len(block_GD), device=block_GD.device)
         for start in range(0, len(best), query_block):
             some = slice(start, start + query_block)
-            keys_QG = _keys(_unit(queries, some, torch.float64) @ block_GD.T, index)
+            keys_QG = _keys(_products(_unit(queries, some, torch.float64), block_GD), index)
             both = torch.cat([torch.from_numpy(best[some]).to(keys_QG.device), keys_QG], dim=1)
             best[some] = both.topk(k, dim=1).values.cpu().numpy()
     return best
@@ -183,7 +206,7 @@ def rankings(
         for first in range(0, len(gallery), gallery_block):
             block_GD = _unit(known, slice(first, first + gallery_block), torch.float64)
             index = torch.arange(first, first + len(block_GD), device=block_GD.device)
-            keys_QN[:, first : first + len(block_GD)] = _keys(block_QD @ block_GD.T, index)
+            keys_QN[:, first : first + len(block_GD)] = _keys(_products(block_QD, block_GD), index)
         ordered = keys_QN.sort(dim=1, descending=True).values.cpu().numpy()
         yield some, _LAST - (ordered & _LAST), (ordered >> _INDEX_BITS) / _GRID - 1.0
 
