@@ -18,7 +18,7 @@ from skelact.batches.augment import (
     random_shears,
 )
 from skelact.batches.mask import hide_frames, hide_joints, spatial_mask, temporal_mask
-from skelact.batches.people import measured_joints, weighted_rows
+from skelact.batches.people import weighted_rows
 from skelact.batches.sampling import random_crop_resize
 from skelact.batches.streams import to_stream
 from skelact.config import DataSettings, ViewSettings
@@ -122,9 +122,3 @@ def test_sums_of_rows(seed: int, table_rows: int, sums: int, each: int) -> None:
     starts = torch.tensor([0, 0, *range(each, sums * each + 1, each)])  # the first sum has no rows
     with_gap = weighted_rows(table, rows.flatten(), weights.flatten(), starts)
     torch.testing.assert_close(with_gap, torch.cat([torch.zeros(1, 7), expected]))
-
-
-def test_measured_joints_are_counted_by_person() -> None:
-    batch = make_batch([4, 3], KINECT20, 0.0)
-    assert measured_joints(batch).tolist() == [[80, 0], [60, 60]]
-    assert measured_joints(make_batch([40] * 6, KINECT20, 0.5)).max() < 800

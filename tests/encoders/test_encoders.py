@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from skelact.batches import Batch, collate
+from skelact.batches.batch import People
 from skelact.config import EncoderSettings
 from skelact.encoders import ENCODERS, Encoder, build_encoder
 from skelact.encoders.graph import GraphConv, GraphStack
@@ -136,7 +137,7 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
     assert present.tolist() == [[True, False]] * 4 + [[True, True]]
     rows: list[int] = []
     stack.blocks[0].register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
-    who = distinct_people(present)
+    who = distinct_people(present, present.device)
     once = stack(batch.positions, who).index_select(0, who.place.flatten())
     each = stack(batch.positions, None)
     assert rows == [7, 10]
@@ -150,7 +151,7 @@ def test_gradients_are_the_same_each_time_on_several_threads() -> None:
     clips = np.random.default_rng(0).normal(size=(48, 32, 2, 25, 3))
     clips[::2, :, 1] = np.nan
     batch = collate(list(clips), NTU25)
-    who = distinct_people(batch.valid.any(dim=3).any(dim=1))
+    who = distinct_people(batch.people.there, batch.device)
     weights = torch.randn(96, 16, 25, 32)
     threads = torch.get_num_threads()
     torch.set_num_threads(4)
@@ -204,11 +205,15 @@ def test_absent_people_change_no_clue_and_no_gradient() -> None:
     settings = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
     encoder = build_encoder(SBU15, 2, 12, 3, settings).double().train()
     results = []
-    for valid in (batch.valid, torch.ones_like(batch.valid)):
+    counted, everybody = batch.people, torch.ones_like(batch.people.there)
+    more = counted.there.clone()
+    more[0] = True  # in the clip, and not in the part of it that is looked at
+    for there in (counted.there, everybody, more):
         encoder.zero_grad()
-        temporal, spatial = encoder.clues(replace(batch, valid=valid))
+        temporal, spatial = encoder.clues(replace(batch, known=People(there, counted.whole)))
         (temporal.square().sum() + 2 * spatial.square().sum()).backward()
         gradients = torch.cat([parameter.grad.flatten() for parameter in encoder.parameters()])
         results.append((temporal, spatial, gradients))
-    for once, each in zip(*results, strict=True):
+    for once, each, some in zip(*results, strict=True):
         torch.testing.assert_close(once, each, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(some, each, rtol=1e-8, atol=1e-8)

@@ -160,10 +160,12 @@ def test_key_encoder_starts_as_a_copy_and_follows() -> None:
 
 def test_supervised_needs_labels() -> None:
     method = make_method("supervised")
-    unlabelled = replace(make_batch(), label=torch.full((6,), -1))
-    views = method.views(unlabelled, torch.Generator().manual_seed(0))
-    with pytest.raises(UserError, match="method supervised needs a label for every clip of the training part"):
-        method.loss(views, 0.0)
+    method.check_labels(np.array([2, 0, 1]))
+    with pytest.raises(
+        UserError, match="method supervised needs a label for every clip of the training part: 2 of 3 have none"
+    ):
+        method.check_labels(np.array([-1, 0, -1]))
+    make_method("scdnet").check_labels(np.array([-1]))
 
 
 def test_unknown_method_names_the_nearest() -> None:

@@ -29,7 +29,7 @@ from skelact.datasets.importing import import_recordings
 from skelact.errors import UserError
 from skelact.models import Model
 from skelact.sequences.store import Store
-from skelact.training import Progress, Stopped, pretrain
+from skelact.training import Progress, Stopped, loop, pretrain
 from skelact.training.checkpoint import all_checkpoints
 from skelact.training.schedule import learning_rate
 
@@ -127,6 +127,39 @@ def test_stopped_and_resumed_equals_never_stopped(
     pretrain(store, out, recipe, resume=True)
     assert_same_weights(whole, out)
     assert without_speed(whole) == without_speed(out)
+
+
+@pytest.mark.parametrize("stop_at", [4, 6, 9], ids=["end of an epoch", "within an epoch", "later"])
+def test_a_loss_that_is_read_late_is_counted_all_the_same(
+    whole: Path, store: Store, tmp_path: Path, stop_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: metrics, checkpoints and weights are those of a training that reads each loss at once."""
+    monkeypatch.setattr(loop, "LATE", {"cpu": 1})
+    told: list[tuple[int, dict[str, float]]] = []
+
+    def interrupt(progress: Progress) -> None:
+        told.append((progress.step, progress.parts))
+        if progress.step == stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Stopped):
+        pretrain(store, tmp_path / "run", RECIPE, progress=interrupt)
+    pretrain(store, tmp_path / "run", RECIPE, resume=True, progress=lambda at: told.append((at.step, at.parts)))
+    assert [step for step, _ in told] == list(range(1, 17))
+    first = [parts["temporal_to_instance"] for _, parts in told[:4]]
+    assert metrics(whole)[0]["temporal_to_instance"] == sum(first) / 4
+    assert_same_weights(whole, tmp_path / "run")
+    assert without_speed(whole) == without_speed(tmp_path / "run")
+
+
+def test_a_loss_that_is_not_finite_is_not_saved_when_read_late(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LATE", {"cpu": 1})
+    wild = replace(RECIPE, train=replace(RECIPE.train, lr=1e9, epochs=1))
+    with pytest.raises(UserError, match="is not finite in epoch 1"):
+        pretrain(store, tmp_path / "wild", wild)
+    assert not all_checkpoints(tmp_path / "wild" / "checkpoints")
 
 
 def test_killed_and_resumed_equals_never_stopped(whole: Path, store: Store, tmp_path: Path) -> None:

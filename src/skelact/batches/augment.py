@@ -9,7 +9,7 @@ from math import pi
 import torch
 from torch import Tensor
 
-from skelact.batches.batch import Batch
+from skelact.batches.batch import Batch, send_small
 from skelact.skeletons import Skeleton
 
 
@@ -119,5 +119,5 @@ def exchange_sides(batch: Batch, which: Tensor) -> Batch:
 
 def sides(skeleton: Skeleton, exchanged: Tensor) -> Tensor:
     """(N, V) joint that comes to the place of each joint: the other side's or its own."""
-    mirror = torch.as_tensor(skeleton.mirror, device=exchanged.device)
+    mirror = send_small(torch.from_numpy(skeleton.mirror), exchanged.device)
     return torch.where(exchanged.unsqueeze(1), mirror, torch.arange(len(mirror), device=exchanged.device))

@@ -1,7 +1,9 @@
 """Batch: clips side by side as tensors, and the only way from sequences to it."""
 
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +12,30 @@ from torch import Tensor
 
 from skelact.errors import UserError
 from skelact.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is in the clips of a batch: on the CPU wherever the batch is, so that a GPU need not be asked.
+
+    Args:
+        there: (N, M) bool; of whoever is not there, not one joint was measured.
+        whole: (N, M) bool; whoever is whole lacks no joint in any frame of the clip.
+    """
+
+    there: Tensor
+    whole: Tensor
+
+    @classmethod
+    def seen(cls, valid: Tensor, frames: Tensor) -> "People":
+        """Counted from ``valid`` (N, T, M, V) and ``frames`` (N,); waits for the device that they are on."""
+        known = as_bytes(valid).to(torch.float32)
+        measured = known.sum(dim=1).sum(dim=2).cpu()
+        return cls(measured > 0, measured == valid.shape[3] * frames.cpu()[:, None])
+
+    def seen_in_part(self) -> "People":
+        """What is still sure when joints or frames may have been hidden."""
+        return People(self.there, torch.zeros_like(self.whole))
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +51,7 @@ class Batch:
         label: (N,) int64, index of the action, -1 where unknown.
         index: (N,) int64, where the clips come from: rows of a store.
         skeleton: the layout.
+        known: the ``people``, from those who know already; not kept by ``replace``, which may change ``valid``.
     """
 
     positions: Tensor
@@ -33,6 +60,16 @@ class Batch:
     label: Tensor
     index: Tensor
     skeleton: Skeleton
+    known: InitVar[People | None] = None
+
+    def __post_init__(self, known: People | None) -> None:
+        if known is not None:
+            vars(self)["people"] = known  # where ``cached_property`` looks first
+
+    @cached_property
+    def people(self) -> People:
+        """Who is in the clips; counted when first asked, unless it was known."""
+        return People.seen(self.valid, self.frames)
 
     def __len__(self) -> int:
         return int(self.positions.shape[0])
@@ -43,19 +80,42 @@ class Batch:
         return self.positions.device
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Batch":
-        """The same batch on a device, positions in ``dtype`` where given."""
-        return replace(
-            self,
-            positions=self.positions.to(device, dtype or self.positions.dtype),
-            valid=self.valid.to(device),
-            frames=self.frames.to(device),
-            label=self.label.to(device),
-            index=self.index.to(device),
-        )
+        """The same batch on a device, positions in ``dtype`` where given.
+
+        From pinned memory it is on its way to a GPU when this returns, and nobody has waited for it.
+        """
+        place = torch.device(device)
+        there = self._each(lambda tensor: send(tensor, place))
+        return there if dtype is None else replace(there, positions=there.positions.to(dtype), known=self.people)
+
+    def ready_for(self, device: torch.device) -> "Batch":
+        """The same batch, for a GPU in pinned memory, which it reads by itself."""
+        return self._each(Tensor.pin_memory) if device.type == "cuda" else self
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """The same batch, of changed tensors that hold the same."""
+        tensors = self.positions, self.valid, self.frames, self.label, self.index
+        positions, valid, frames, label, index = map(change, tensors)
+        return Batch(positions, valid, frames, label, index, self.skeleton, known=self.people)
 
     def with_positions(self, positions: Tensor, valid: Tensor) -> "Batch":
         """The same clips at other places; keeps the promise of 0 where not valid."""
         return replace(self, positions=positions.masked_fill(~valid.unsqueeze(-1), 0.0), valid=valid)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device; from pinned memory of the CPU nobody waits until it has arrived."""
+    return tensor.to(device, non_blocking=tensor.device.type == "cpu")
+
+
+def send_small(tensor: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on a device, without waiting for what the device has to do before."""
+    return send(tensor.pin_memory() if device.type == "cuda" else tensor, device)
+
+
+def as_bytes(truth: Tensor) -> Tensor:
+    """The same memory as numbers 0 and 1: what torch does to bool takes ten times as long."""
+    return truth.view(torch.uint8)
 
 
 def collate(
@@ -87,6 +147,8 @@ def collate(
     joints, coordinates = clips[0].shape[2:]
     shape = (len(clips), longest, persons, joints)
     padded, valid = np.zeros((*shape, coordinates), dtype=np.float32), np.zeros(shape, dtype=np.bool_)
+    there = np.zeros((len(clips), persons), dtype=np.bool_)
+    whole = there.copy()
     for row, clip in enumerate(clips):
         corner = (row, slice(clip.shape[0]), slice(clip.shape[1]))
         padded[corner], valid[corner] = clip, True
@@ -94,6 +156,10 @@ def collate(
         if missing.any():
             lost = np.bitwise_or.reduce([missing[..., axis] for axis in range(coordinates)])
             padded[corner][lost], valid[corner] = 0.0, ~lost
+            there[row, : clip.shape[1]] = ~lost.all(axis=(0, 2))
+            whole[row, : clip.shape[1]] = ~lost.any(axis=(0, 2))
+        else:
+            there[row, : clip.shape[1]] = whole[row, : clip.shape[1]] = True
     return Batch(
         positions=torch.from_numpy(padded),
         valid=torch.from_numpy(valid),
@@ -101,6 +167,7 @@ def collate(
         label=_numbers("label", label, np.full(len(clips), -1)),
         index=_numbers("index", index, np.arange(len(clips))),
         skeleton=skeleton,
+        known=People(torch.from_numpy(there), torch.from_numpy(whole)),
     )
 
 

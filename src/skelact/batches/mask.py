@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from skelact.batches.batch import Batch
+from skelact.batches.batch import Batch, send_small
 from skelact.skeletons import Skeleton
 
 LARGEST = 2**31 - 1
@@ -33,7 +33,7 @@ def draw_seeds(skeleton: Skeleton, count: int, seeds: int, rng: torch.Generator,
 
 def grow_mask(skeleton: Skeleton, seeds: Tensor, hidden: int) -> Tensor:
     """(N, V) bool: the ``hidden`` joints that most walks of two steps lead to from the ``seeds`` (N, K)."""
-    walks = torch.as_tensor(skeleton.two_hop, device=seeds.device)
+    walks = send_small(torch.from_numpy(skeleton.two_hop), seeds.device)
     top = sorting_network(walks[seeds].sum(dim=1))[:, len(skeleton) - hidden :]
     return torch.zeros(len(seeds), len(skeleton), dtype=torch.bool, device=seeds.device).scatter_(1, top, True)
 

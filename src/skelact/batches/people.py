@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from skelact.batches.batch import Batch
+from skelact.batches.batch import Batch, as_bytes
 
-AT_ONCE = 80  # people whose frames are turned time last while they are still in the processor's cache
+AT_ONCE = 80  # people whose frames are turned time last while they are still in the cache of a CPU
 
 
 def weighted_rows(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor | None = None) -> Tensor:
@@ -30,31 +30,18 @@ def weighted_rows(table: Tensor, rows: Tensor, weights: Tensor, starts: Tensor |
     return F.embedding_bag(rows, table, starts, per_sample_weights=weights, mode="sum", include_last_offset=True)
 
 
-def _bytes(truth: Tensor) -> Tensor:
-    """The same memory as numbers 0 and 1: what torch does to bool takes ten times as long."""
-    return truth.view(torch.uint8)
-
-
-def measured_joints(batch: Batch) -> Tensor:
-    """(N, M) int64: how many joints of each person were measured, over all frames."""
-    known = _bytes(batch.valid).to(torch.float32)
-    return known.sum(dim=1).sum(dim=2).long()
-
-
-def resize_people(
-    batch: Batch, measured: Tensor, clip: Tensor, person: Tensor, place: Tensor, last: Tensor
-) -> Batch:
+def resize_people(batch: Batch, clip: Tensor, person: Tensor, place: Tensor, last: Tensor, whole: bool) -> Batch:
     """Single people at places between their frames, linear.
 
     Between a measured and a missing neighbour the measured one counts alone.
 
     Args:
         batch: positions (N, T, M, V, C).
-        measured: (N, M), its ``measured_joints``.
         clip: (P,) int64, the clip of each person; a clip may occur more than once.
         person: (P,) int64, which of its people.
         place: (P, F) float64, at least 0, at most ``last``.
         last: (P, 1) int64, the last frame that may be read.
+        whole: nobody of them lacks a joint in any frame of the clip.
 
     Returns:
         Batch of (P, F, 1, V, C), time last in memory; labels and the like are the clips'.
@@ -66,23 +53,24 @@ def resize_people(
     neighbours = torch.stack([below, (below + 1).minimum(last)], dim=2) + clip[:, None, None] * longest
     rows = (neighbours * persons + person[:, None, None]).view(-1, 2)
     weights = torch.stack([1 - share, share], dim=2).view(-1, 2)
+    at_once = AT_ONCE if batch.device.type == "cpu" else max(people, 1)
 
     def between(values: Tensor) -> Tensor:
         """(P, L, F) of a table (R, L)."""
         found = values.new_empty(people, values.shape[1], frames)
-        for start in range(0, people, AT_ONCE):
-            some = slice(start * frames, (start + AT_ONCE) * frames)
+        for start in range(0, people, at_once):
+            some = slice(start * frames, (start + at_once) * frames)
             piece = weighted_rows(values, rows[some], weights[some])
-            found[start : start + AT_ONCE] = piece.view(-1, frames, values.shape[1]).transpose(1, 2)
+            found[start : start + at_once] = piece.view(-1, frames, values.shape[1]).transpose(1, 2)
         return found
 
     positions = between(batch.positions.reshape(-1, joints * coordinates)).view(
         people, joints, coordinates, frames
     )
-    if bool((measured[clip, person] == joints * batch.frames[clip]).all()):  # nobody lacks a joint
+    if whole:
         valid = torch.ones(1, dtype=torch.bool, device=batch.device).expand(people, joints, frames)
     else:
-        known = _bytes(batch.valid).to(positions.dtype)
+        known = as_bytes(batch.valid).to(positions.dtype)
         total = between(known.reshape(-1, joints))
         valid = total > 0
         positions /= total.masked_fill_(~valid, 1.0).unsqueeze(2)
@@ -138,7 +126,8 @@ def change_people(people: Batch, changes: Changes, slot: Tensor, shape: tuple[in
     positions = weighted_rows(table, rows.view(-1), weights.view(-1), starts)
 
     known = (
-        _bytes(people.valid).permute(0, 2, 3, 1).reshape(count, joints, frames) & _bytes(changes.frames)[:, None]
+        as_bytes(people.valid).permute(0, 2, 3, 1).reshape(count, joints, frames)
+        & as_bytes(changes.frames)[:, None]
     )
     nothing = known.new_zeros(1, frames)
     place = torch.full((slots, joints), count * joints, device=device)  # of nobody and of hidden joints: nothing

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
-from skelact.batches.people import measured_joints, resize_people
+from skelact.batches.people import resize_people
 
 
 def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Batch:
@@ -27,7 +27,8 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     """
     place, last = window_places(length, frames)
     positions, valid = between_frames(batch, start, place, last)
-    return replace(batch, positions=positions, valid=valid, frames=torch.full_like(batch.frames, frames))
+    frames_of_all = torch.full_like(batch.frames, frames)
+    return replace(batch, positions=positions, valid=valid, frames=frames_of_all, known=batch.people)
 
 
 def window_places(length: Tensor, frames: int) -> tuple[Tensor, Tensor]:
@@ -55,7 +56,7 @@ def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> 
     slot = torch.arange(count * persons, device=batch.device)
     clip, person = slot // persons, slot % persons
     place, last = (start[:, None] + place)[clip], (start[:, None] + last)[clip]
-    people = resize_people(batch, measured_joints(batch), clip, person, place, last)
+    people = resize_people(batch, clip, person, place, last, bool(batch.people.whole.all()))
     positions, valid = (
         x.view(count, persons, *x.shape[1:2], *x.shape[3:]) for x in (people.positions, people.valid)
     )

@@ -2,7 +2,7 @@
 
 import torch
 
-from skelact.batches.batch import Batch
+from skelact.batches.batch import Batch, send_small
 from skelact.errors import unknown
 
 
@@ -11,7 +11,7 @@ def bone_vectors(batch: Batch) -> Batch:
 
     Convention: child minus parent, same axes and unit as the input. A bone is valid where both ends are.
     """
-    parents = torch.as_tensor(batch.skeleton.parents, device=batch.device)
+    parents = send_small(torch.as_tensor(batch.skeleton.parents), batch.device)
     positions = batch.positions - batch.positions[:, :, :, parents]
     return batch.with_positions(positions, batch.valid & batch.valid[:, :, :, parents])
 

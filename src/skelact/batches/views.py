@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from skelact.batches.augment import chosen, draw_noise, random_angles, random_shears, rotation_matrices, sides
-from skelact.batches.batch import Batch
+from skelact.batches.batch import Batch, send_small
 from skelact.batches.mask import draw_seeds, grow_mask, temporal_mask
-from skelact.batches.people import Changes, change_people, measured_joints, resize_people
+from skelact.batches.people import Changes, change_people, resize_people
 from skelact.batches.sampling import centre_crop_resize, random_windows, window_places
 from skelact.batches.streams import to_stream
 from skelact.config import DataSettings, ViewSettings
@@ -38,17 +38,12 @@ def random_views(
 ) -> tuple[Batch, ...]:
     """``count`` random views of every clip, those that ``random_view`` would draw one after another."""
     draws = _Draws.together([_draw(batch, data, views, rng) for _ in range(count)])
-    measured = measured_joints(batch)
-    clip, person = measured.repeat(count, 1).nonzero().unbind(1)  # of the people who are there, in all views
+    there, whole = batch.people.there, bool((batch.people.whole | ~batch.people.there).all())
+    who = there.repeat(count, 1).nonzero().T.contiguous()  # the people who are there, in all views
+    clip, person = send_small(who, batch.device)
     place, last = window_places(draws.length, data.frames)
-    people = resize_people(
-        batch,
-        measured,
-        clip % len(batch),
-        person,
-        (draws.start[:, None] + place)[clip],
-        (draws.start[:, None] + last)[clip],
-    )
+    place, last = (draws.start[:, None] + place)[clip], (draws.start[:, None] + last)[clip]
+    people = resize_people(batch, clip % len(batch), person, place, last, whole)
     if draws.noise is not None:
         noise = draws.noise[clip, :, person].unsqueeze(2)
         people = people.with_positions(people.positions + noise, people.valid)
@@ -58,14 +53,15 @@ def random_views(
     positions, valid = change_people(people, _changes(draws, batch, views, data.frames, clip), slot, shape)
     frames = torch.full_like(batch.frames, data.frames)
     return tuple(
-        replace(batch, positions=x, valid=known, frames=frames)
-        for x, known in zip(positions.chunk(count), valid.chunk(count), strict=True)
+        replace(batch, positions=x, valid=valid, frames=frames, known=batch.people.seen_in_part())
+        for x, valid in zip(positions.chunk(count), valid.chunk(count), strict=True)
     )
 
 
 def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
     """What is embedded after training: the centre of each clip, resized, as the stream; nothing random."""
-    return to_stream(centre_crop_resize(batch, data.frames), data.stream)
+    clip = to_stream(centre_crop_resize(batch, data.frames), data.stream)
+    return replace(clip, known=batch.people.seen_in_part())
 
 
 @dataclass(frozen=True)

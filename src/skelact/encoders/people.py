@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from skelact.batches.batch import send_small
+
 CACHE = 1 << 22  # bytes that are gone through twice at a time on a CPU
 
 
@@ -23,33 +25,39 @@ class Distinct:
             somewhere.
         place: (N, M) which of the P rows each of them is.
         copies: (k,) for how many people each of the last k rows stands.
+        by_place: for each of the M places, which of the P rows lie there, and which of these each clip has (N,).
     """
 
     rows: Tensor
     place: Tensor
     copies: Tensor
-
-    def of(self, number: int) -> tuple[Tensor, Tensor]:
-        """Of one of the M places: which rows lie there, and which of these each clip has (N,)."""
-        mine = (self.rows % self.place.shape[1] == number).nonzero().flatten()
-        return mine, torch.searchsorted(mine, self.place[:, number].contiguous())
+    by_place: tuple[tuple[Tensor, Tensor], ...]
 
 
-def distinct_people(present: Tensor) -> Distinct | None:
-    """Whom to compute, given who is there, (N, M) bool; None when everybody is."""
-    absent = ~present
+def distinct_people(there: Tensor, device: torch.device) -> Distinct | None:
+    """Whom to compute on a device, given who is there, (N, M) bool; None when everybody is.
+
+    All of it is reckoned where ``there`` is, on the CPU, and sent to the device at once.
+    """
+    clips, persons = there.shape
+    absent = ~there
     empty = absent.any(dim=0).nonzero().flatten()  # places that are empty somewhere
     if not len(empty):
         return None
-    there = present.flatten().nonzero().flatten()
+    present = there.flatten().nonzero().flatten()
     first = absent.to(torch.int8).argmax(dim=0)[empty]  # of each such place, a clip where it is
     stand_in = torch.zeros_like(absent[0], dtype=torch.int64)
-    stand_in[empty] = len(there) + torch.arange(len(empty), device=present.device)
-    number = (present.flatten().cumsum(dim=0) - 1).view_as(present)
+    stand_in[empty] = len(present) + torch.arange(len(empty))
+    rows = torch.cat([present, first * persons + empty])
+    number = (there.flatten().cumsum(dim=0) - 1).view_as(there)
+    place = torch.where(there, number, stand_in)
+    at = [(rows % persons == which).nonzero().flatten() for which in range(persons)]
+    has = [torch.searchsorted(mine, place[:, which].contiguous()) for which, mine in enumerate(at)]
+    parts = [rows, place.flatten(), absent.sum(dim=0)[empty], *at, *has]
+    sent = torch.split(send_small(torch.cat(parts), device), [len(part) for part in parts])
+    rows, place, copies, *others = sent
     return Distinct(
-        rows=torch.cat([there, first * present.shape[1] + empty]),
-        place=torch.where(present, number, stand_in),
-        copies=absent.sum(dim=0)[empty],
+        rows, place.view(clips, persons), copies, tuple(zip(others[:persons], others[persons:], strict=True))
     )
 
 
@@ -69,8 +77,9 @@ class PersonBatchNorm(nn.BatchNorm1d):
         if copies is not None:
             people[len(rows) - len(copies) :] = copies.to(rows.dtype)
         mean, variance = self._statistics(rows, people)
+        several = 0 if copies is None else len(copies)
         normed: Tensor = _CountedNorm.apply(  # type: ignore[no-untyped-call]
-            rows, self.weight, self.bias, mean, variance, people, self.eps
+            rows, self.weight, self.bias, mean, variance, people, several, self.eps
         )
         return normed.view_as(x)
 
@@ -96,7 +105,7 @@ def _squares(rows: Tensor, mean: Tensor) -> Tensor:
 
 
 class _CountedNorm(torch.autograd.Function):
-    """Batch norm by given statistics of rows of which the last count several times."""
+    """Batch norm by given statistics of rows of which the last, ``several``, may count several times."""
 
     @staticmethod
     def forward(
@@ -107,10 +116,11 @@ class _CountedNorm(torch.autograd.Function):
         mean: Tensor,
         var: Tensor,
         people: Tensor,
+        several: int,
         eps: float,
     ) -> Tensor:
         ctx.save_for_backward(rows, gain, mean, var, people)
-        ctx.eps = eps  # type: ignore[attr-defined]
+        ctx.several, ctx.eps = several, eps  # type: ignore[attr-defined]
         return F.batch_norm(rows, mean, var, gain, shift, False, 0.0, eps)
 
     @staticmethod
@@ -118,15 +128,16 @@ class _CountedNorm(torch.autograd.Function):
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """``dx = scale (g - w/n (sum g + x^ sum g x^))``, w people in the row of n numbers in all."""
         rows, gain, mean, var, people = ctx.saved_tensors  # type: ignore[attr-defined]
+        several: int = ctx.several  # type: ignore[attr-defined]
         eps: float = ctx.eps  # type: ignore[attr-defined]
         grad = grad.contiguous()
+        no_statistics = mean.new_empty(0)  # of the batch; a GPU's operator takes no None
         _, for_gain, for_shift = torch.ops.aten.native_batch_norm_backward(
-            grad, rows, gain, mean, var, None, None, False, eps, [False, True, True]
+            grad, rows, gain, mean, var, no_statistics, no_statistics, False, eps, [False, True, True]
         )
         scale = gain * torch.rsqrt(var + eps)
         share = -scale / (people.sum() * rows.shape[2])
         through = F.batch_norm(rows, mean, var, share * for_gain, share * for_shift, False, 0.0, eps)
-        repeated = (people != 1).nonzero().flatten()
-        if len(repeated):
-            through[repeated] *= people[repeated, None, None]
-        return through.addcmul_(grad, scale[:, None]), for_gain, for_shift, None, None, None, None
+        if several:
+            through[-several:] *= people[-several:, None, None]
+        return through.addcmul_(grad, scale[:, None]), for_gain, for_shift, None, None, None, None, None

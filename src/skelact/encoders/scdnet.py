@@ -53,7 +53,7 @@ class TemporalHead(ClueHead):
             return together
         total: Tensor = first.bias
         for number, weight in enumerate(first.weight.view(len(total), persons, -1).unbind(1)):
-            rows, place = who.of(number)
+            rows, place = who.by_place[number]
             # index_select and not [place]: its gradient is summed in a fixed order, on several threads too
             total = total + F.linear(people.index_select(0, rows).contiguous(), weight).index_select(0, place)
         return total
@@ -110,7 +110,7 @@ class SCDNetEncoder(Encoder):
             UserError: the batch is of another layout or size than the encoder.
         """
         self.check(batch)
-        who = distinct_people(batch.valid.any(dim=3).any(dim=1))
+        who = distinct_people(batch.people.there, batch.device)
         over_time = self.temporal_graph(batch.positions, who)
         over_joints = self.spatial_graph(batch.positions, who)
         return (

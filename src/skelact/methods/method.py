@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skelact.batches import Batch
@@ -34,6 +36,9 @@ class Method(nn.Module):
     """
 
     encoder: Encoder  # what is kept after training
+
+    def check_labels(self, labels: NDArray[np.int64]) -> None:
+        """Raise a ``UserError`` where clips of these labels, -1 for none, do not do. All do by default."""
 
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, ...]:
         """What the loss looks at, made on the batch's device; every draw comes from ``rng``."""

@@ -1,7 +1,9 @@
 """Training with labels: the same encoder, the upper line that label-free training is held against."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
 from skelact.batches import Batch, random_view
@@ -26,6 +28,15 @@ class Supervised(Method):
         self.encoder = encoder
         self.classifier = nn.Linear(encoder.dim, classes)
 
+    def check_labels(self, labels: NDArray[np.int64]) -> None:
+        """Every clip needs one; asked before the training, as a GPU would be waited for in each step."""
+        without = int((labels < 0).sum())
+        if without:
+            raise UserError(
+                f"method supervised needs a label for every clip of the training part: {without} of {len(labels)} "
+                "have none. Import the store again with a data set or a reader that names the labels"
+            )
+
     def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch]:
         """One random view."""
         return (random_view(batch, self._data, self._views, rng),)
@@ -33,7 +44,5 @@ class Supervised(Method):
     def loss(self, views: tuple[Batch, ...], progress: float) -> StepLoss:
         """Cross-entropy with the clips' labels."""
         del progress  # nothing changes over the training
-        if bool((views[0].label < 0).any()):
-            raise UserError("method supervised needs a label for every clip of the training part")
         scores = self.classifier(self.encoder.embed(views[0]))
         return StepLoss(parts={"cross_entropy": F.cross_entropy(scores, views[0].label)})

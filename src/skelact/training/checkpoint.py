@@ -51,9 +51,8 @@ def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer
     parameters = dict(method.named_parameters())
     for name, value in tensors.items():
         if name.startswith("optimizer."):
-            parameter, _, key = name.removeprefix("optimizer.").rpartition(".")
-            place = value.device if key == "step" else parameters[parameter].device  # Adam counts steps on the CPU
-            optimizer.state[parameters[parameter]][key] = value.to(place)
+            name, _, key = name.removeprefix("optimizer.").rpartition(".")
+            optimizer.state[parameters[name]][key] = value.to(parameters[name].device)
     return Counters(**json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -7,6 +7,7 @@ for bit, as one that was never stopped.
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +32,10 @@ from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_c
 from skelact.training.events import EventLog
 from skelact.training.runs import Run
 from skelact.training.schedule import learning_rate
-from skelact.training.steps import build_optimizer, check_precision, take_step
+from skelact.training.steps import Underway, build_optimizer, check_precision, take_step
+
+# steps after which a loss is read: a GPU is given the next step before it is asked about this one
+LATE = {"cuda": 1}
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class _Training:
         self.batch = min(self.settings.batch, len(rows))
         self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
         self.method = _build(recipe, store).to(device).train()
+        self.method.check_labels(store.labels[rows])
         learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(learnt, self.settings)
 
@@ -149,19 +154,35 @@ class _Training:
         order = np.random.default_rng((self.settings.seed, counters.epoch)).permutation(self.rows)
         started, first = time.perf_counter(), counters.step
         rows = [order[step * self.batch : (step + 1) * self.batch] for step in range(first, self.steps)]
+        unread: deque[tuple[list[str], Underway]] = deque()
+
+        def count(left: int) -> None:
+            """Count in all steps but the last few."""
+            while len(unread) > left:
+                names, values = unread.popleft()
+                parts = dict(zip(names, values.read(), strict=True))
+                self._count(counters, parts)
+                done, seconds = counters.step - first, time.perf_counter() - started
+                self.clips_per_second = done * self.batch / seconds
+                if progress is not None:
+                    progress(self._progress(counters, parts))
+
         with read_ahead(self._read, rows) as batches:
             for step, batch in enumerate(batches, first):
                 if stop.is_set():
+                    count(left=0)
                     save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
                     raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
                 loss = self._step(counters.epoch, step, batch.to(self.device))
-                parts = {name: value.item() for name, value in loss.parts.items()}
-                self._check_finite(parts, counters.epoch)
-                counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
-                counters.step = step + 1
-                self.clips_per_second = (counters.step - first) * self.batch / (time.perf_counter() - started)
-                if progress is not None:
-                    progress(self._progress(counters, parts))
+                unread.append((list(loss.parts), Underway(torch.stack(list(loss.parts.values())))))
+                count(left=LATE.get(self.device.type, 0))
+            count(left=0)
+
+    def _count(self, counters: Counters, parts: dict[str, float]) -> None:
+        """One more step is done, its loss known."""
+        self._check_finite(parts, counters.epoch)
+        counters.sums = {name: counters.sums.get(name, 0.0) + value for name, value in parts.items()}
+        counters.step += 1
 
     def _progress(self, counters: Counters, parts: dict[str, float]) -> Progress:
         epochs = self.settings.epochs
@@ -169,7 +190,7 @@ class _Training:
         return Progress(counters.epoch, epochs, done, steps, parts, self.clips_per_second)
 
     def _read(self, rows: NDArray[np.int64]) -> Batch:
-        return load_clips(self.store, rows, self.recipe.data.persons)
+        return load_clips(self.store, rows, self.recipe.data.persons).ready_for(self.device)
 
     def _step(self, epoch: int, step: int, batch: Batch) -> StepLoss:
         done = epoch + step / self.steps

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skelact.batches import Batch
 from skelact.config import TrainSettings
@@ -41,6 +42,27 @@ def take_step(
     optimizer.step()
     method.after_step(loss)
     return loss
+
+
+class Underway:
+    """Numbers of a device that are read later, so that it goes on meanwhile.
+
+    Args:
+        values: (K,) on any device.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self._values, self._arrived = values.detach(), None
+        if values.device.type == "cuda":
+            self._values = self._values.to("cpu", non_blocking=True)
+            self._arrived = torch.cuda.current_stream(values.device).record_event()
+
+    def read(self) -> list[float]:
+        """The numbers; waits until they have arrived."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        numbers: list[float] = self._values.tolist()
+        return numbers
 
 
 def check_precision(precision: str, device: torch.device) -> None:
