@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skelact.readers.bits import BEFORE, first, padded, without_first
+from skelact.readers.bits import BEFORE, padded
 
 plain = st.from_regex(r"\A-?[0-9]\.[0-9]{1,14}\Z")
 others = st.one_of(
@@ -65,7 +65,15 @@ def test_blanks_from_a_place_on(text: bytes, place: int) -> None:
     place %= len(text)
     blanks = padded(text).blanks_from(np.array([BEFORE + place]))
     expected = [k for k, character in enumerate(text[place:] + b"\n" * 64) if character <= 32]
-    for number in expected[: next((i for i, k in enumerate(expected) if k >= 64), len(expected))]:
-        assert first(blanks).tolist() == [number]
-        blanks = without_first(blanks)
-    assert first(blanks).tolist() == [64]
+    assert blanks.tolist() == [sum(1 << k for k in expected if k < 64)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(st.lists(st.text("ab.-", min_size=1, max_size=15), min_size=4, max_size=6), min_size=1))
+def test_first_words_of_lines(lines: list[list[str]]) -> None:
+    texts = [" ".join(line) for line in lines]
+    starts = np.array([BEFORE + len("\n".join([*texts[:line], ""])) for line in range(len(lines))])
+    begins, behind = padded("\n".join(texts).encode()).first_words(starts, 3)
+    lengths = np.array([[len(word) for word in line[:3]] for line in lines]).T
+    assert (behind - begins).tolist() == lengths.tolist()
+    assert begins.tolist() == (starts + np.cumsum(lengths, axis=0) - lengths + [[0], [1], [2]]).tolist()

@@ -59,12 +59,11 @@ class Text:
         begins = blanks << _ONE
         begins[1:] |= blanks[:-1] >> _LAST
         begins &= ~blanks
-        before = np.zeros(len(begins), dtype=np.int64)
-        before[1:] = np.bitwise_count(begins[:-1])
-        np.cumsum(before, out=before)
+        until = np.bitwise_count(begins).cumsum(dtype=np.int64)  # words that begin in each block or before it
         block = places >> 6
-        lower = (_ONE << (places.view(np.uint64) & _LAST)) - _ONE  # characters of the block before the place
-        return np.diff(before.take(block) + np.bitwise_count(begins.take(block) & lower))
+        behind = begins.take(block) >> (places.view(np.uint64) & _LAST)  # words of the block after the place
+        before = until.take(block) - np.bitwise_count(behind)
+        return before[1:] - before[:-1]
 
     def blanks_from(self, places: Places) -> Mask:
         """Which of the 64 characters from each of some places on are blank."""
@@ -74,6 +73,20 @@ class Text:
         found: Mask = blanks.take(block) >> inside
         found |= (blanks.take(block + 1) << _ONE) << (_LAST - inside)  # no shift by 64, which C leaves open
         return found
+
+    def first_words(self, starts: Places, words: int) -> tuple[Places, Places]:
+        """(words, n) where the first words of some lines begin, and one behind their ends.
+
+        For words with one blank between them; they are taken to end within 64 characters, together.
+        """
+        begins = np.empty((words + 1, len(starts)), dtype=np.int64)
+        begins[0] = starts
+        blanks = self.blanks_from(starts)
+        for word in range(1, words + 1):
+            lower = blanks - _ONE
+            np.add(starts, np.bitwise_count(blanks ^ lower), out=begins[word])  # behind the lowest bit
+            blanks &= lower  # without it
+        return begins[:-1], begins[1:] - 1
 
     def rows(self, places: Places, width: int) -> NDArray[np.uint8]:
         """(n, width) the characters from each of some places on."""
@@ -132,16 +145,6 @@ def padded(data: bytes) -> Text:
     end = BEFORE + len(data)
     behind = b"\n" * (2 * BLOCK - end % BLOCK)
     return Text(np.frombuffer(b"".join([b"\n" * BEFORE, data, behind]), dtype=np.uint8), end)
-
-
-def first(mask: Mask) -> NDArray[np.uint8]:
-    """Place of the lowest bit of each; 64 where there is none."""
-    return np.bitwise_count(~mask & (mask - _ONE))
-
-
-def without_first(mask: Mask) -> Mask:
-    """Each without its lowest bit."""
-    return mask & (mask - _ONE)
 
 
 def _mask(where: NDArray[np.bool_]) -> Mask:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.readers.bits import SPACE, ZERO, Places, Text, first, padded, without_first
+from skelact.readers.bits import SPACE, ZERO, Places, Text, padded
 from skelact.skeletons import NTU25
 
 JOINTS = len(NTU25)
@@ -109,22 +109,15 @@ def _states(text: Text, ends: Places) -> NDArray[np.uint8] | None:
 
 def _positions(text: Text, starts: Places, ends: Places) -> NDArray[np.float64] | None:
     """(3, n) the first three words of each line."""
-    n = len(starts)
-    word_starts, word_ends = np.empty((3, n), dtype=np.int64), np.empty((3, n), dtype=np.int64)
-    word_starts[0] = starts
-    blanks = text.blanks_from(starts)
-    for word in range(3):
-        np.add(starts, first(blanks), out=word_ends[word])
-        if word < 2:
-            np.add(word_ends[word], 1, out=word_starts[word + 1])
-            blanks = without_first(blanks)
-    found, odd = text.decimals(word_starts.ravel(), word_ends.ravel())
-    values = found.reshape(3, n)
-    for line in np.flatnonzero(odd.reshape(3, n).any(axis=0)).tolist():
-        slowly = _slowly(text.characters[starts[line] : ends[line]].tobytes())
-        if slowly is None:
-            return None
-        values[:, line] = slowly
+    begins, behind = text.first_words(starts, 3)
+    found, odd = text.decimals(begins.ravel(), behind.ravel())
+    values = found.reshape(begins.shape)
+    if odd.any():
+        for line in np.flatnonzero(odd.reshape(begins.shape).any(axis=0)).tolist():
+            slowly = _slowly(text.characters[starts[line] : ends[line]].tobytes())
+            if slowly is None:
+                return None
+            values[:, line] = slowly
     return values
 
 

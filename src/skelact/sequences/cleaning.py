@@ -514,17 +514,25 @@ def _right_side(sequence: Sequence) -> NDArray[np.float64]:
 
 def _steady_direction(vectors: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Unit vector along the geometric median of the directions of ``vectors`` (K, 2); None when there is none."""
-    lengths = np.linalg.norm(vectors, axis=1)
+    lengths = _lengths(vectors)
     directions = vectors[lengths > 1e-6] / lengths[lengths > 1e-6, None]
     if len(directions) == 0:
         return None
     middle = directions.mean(axis=0)
     for _ in range(STEADY_ROUNDS):
-        distance = np.linalg.norm(directions - middle, axis=1)
-        weight = 1.0 / np.maximum(distance, 1e-3)
+        weight = 1.0 / np.maximum(_lengths(directions - middle), 1e-3)
         middle = (weight[:, None] * directions).sum(axis=0) / weight.sum()
     length = float(np.linalg.norm(middle))
     return np.asarray(middle / length) if length > 1e-6 else directions[0]
+
+
+def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K,) of (K, C): as ``np.linalg.norm`` gives it, which is slow over a short axis."""
+    squares = (vectors * vectors).T
+    total = squares[0]
+    for square in squares[1:]:
+        total = total + square
+    return np.asarray(np.sqrt(total))
 
 
 def _planes(positions: NDArray[np.floating]) -> NDArray[np.float64]:

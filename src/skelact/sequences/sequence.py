@@ -1,5 +1,6 @@
 """Sequence: one recording of some people over time."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -71,7 +72,7 @@ class Sequence:
     def __post_init__(self) -> None:
         positions = np.ascontiguousarray(self.positions, dtype=np.float32)
         self._check(positions)
-        positions = _wholly_missing(positions)
+        positions = self._wholly_missing(positions)
         positions.setflags(write=False)
         set_ = object.__setattr__
         set_(self, "positions", positions)
@@ -98,9 +99,7 @@ class Sequence:
             raise UserError(f"{who}{coordinates} coordinates a joint, expected 2 or 3")
         if frames == 0 or persons == 0:
             raise UserError(f"{who}no frames or no persons: {positions.shape}")
-        if np.isinf(positions).any():
-            raise UserError(f"{who}infinite coordinates; a joint that was not measured is NaN")
-        if not (np.isfinite(self.fps) and self.fps > 0):
+        if not (math.isfinite(self.fps) and self.fps > 0):
             raise UserError(f"{who}fps is {self.fps}, expected a positive number")
         if self.confidence is not None and self.confidence.shape != positions.shape[:3]:
             raise UserError(f"{who}confidence is {self.confidence.shape}, expected {positions.shape[:3]}")
@@ -110,6 +109,21 @@ class Sequence:
             if not (0 <= one.start < one.end <= frames and one.label):
                 said = f"segment {one.label!r} from frame {one.start} to {one.end}"
                 raise UserError(f"{who}{said}, expected a label and 0 <= start < end <= {frames}")
+
+    def _wholly_missing(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A copy in which all coordinates of a joint are NaN where one is."""
+        copy = positions.copy()
+        if not np.isfinite(copy).all():
+            if np.isinf(copy).any():
+                raise UserError(
+                    f"sequence {self.name!r}: infinite coordinates; a joint that was not measured is NaN"
+                )
+            missing = np.isnan(copy)
+            wholly = missing[..., 0]
+            for one in range(1, copy.shape[-1]):  # faster than any() over a short axis
+                wholly = wholly | missing[..., one]
+            copy[wholly] = np.nan
+        return copy
 
     @property
     def frames(self) -> int:
@@ -173,18 +187,6 @@ class Sequence:
         """Travel between processes through the constructor: read-only views of tags cannot be pickled."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return Sequence, tuple((values | {"tags": dict(self.tags)}).values())
-
-
-def _wholly_missing(positions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A copy in which all coordinates of a joint are NaN where one is."""
-    copy = positions.copy()
-    if not np.isfinite(positions).all():
-        missing = np.isnan(positions)
-        wholly = missing[..., 0]
-        for one in range(1, positions.shape[-1]):  # faster than any() over a short axis
-            wholly = wholly | missing[..., one]
-        copy[wholly] = np.nan
-    return copy
 
 
 def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
