@@ -63,7 +63,8 @@ class Text:
         block = places >> 6
         behind = begins.take(block) >> (places.view(np.uint64) & _LAST)  # words of the block after the place
         before = until.take(block) - np.bitwise_count(behind)
-        return before[1:] - before[:-1]
+        between: Places = before[1:] - before[:-1]
+        return between
 
     def blanks_from(self, places: Places) -> Mask:
         """Which of the 64 characters from each of some places on are blank."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skelact.errors import FileError, UserError
 from skelact.sequences import layout
 from skelact.sequences.sequence import Sequence, Tag
+from skelact.sequences.table import Table, Values
 from skelact.skeletons import Skeleton
 
 SplitRule = Callable[[Mapping[str, Tag]], str | None]  # tags -> "train", "test" or None
@@ -76,8 +77,7 @@ class StoreWriter:
         self._shard_bytes = shard_bytes
         self._skeleton: Skeleton | None = None
         self._fixed: dict[str, Any] = {}  # what all sequences of a store share
-        self._rows: list[dict[str, Any]] = []
-        self._tags: list[dict[str, Tag]] = []
+        self._table = Table()
         self._steps: dict[tuple[str, ...], int] = {}
         self._file: IO[bytes] | None = None
         self._state = _State()
@@ -111,11 +111,12 @@ class StoreWriter:
         digest.update(stored.data)
         place = {"shard": len(state.full), "start": state.rows, "frames": frames, "people": people}
         steps = self._steps.setdefault(sequence.provenance, len(self._steps))
-        about = {"name": sequence.name, "fps": sequence.fps, "label": sequence.label or "", "steps": steps}
-        del self._rows[state.count :], self._tags[state.count :]
-        segments = [[one.start, one.end, one.label] for one in sequence.segments]
-        self._rows.append({**about, **place, "segments": json.dumps(segments, ensure_ascii=False)})
-        self._tags.append(dict(sequence.tags))
+        about: dict[str, Tag] = {"name": sequence.name, "label": sequence.label or ""}
+        about |= {"fps": sequence.fps, "steps": steps}
+        if sequence.segments:
+            segments = [[one.start, one.end, one.label] for one in sequence.segments]
+            about["segments"] = json.dumps(segments, ensure_ascii=False)
+        self._table.put(state.count, {**sequence.tags, **about, **place})
         self._state = replace(state, count=state.count + 1, rows=state.rows + len(stored), digest=digest)
 
     def commit(
@@ -141,8 +142,7 @@ class StoreWriter:
         if not len(self):
             raise UserError(f"no sequence to put in the store {self.path}")
         self._to_disk()
-        rows, tags = self._rows[: len(self)], self._tags[: len(self)]
-        columns = _columns(rows, tags, splits or {})
+        columns = _columns(self._table.columns(len(self)), splits or {})
         classes = classes or tuple(sorted(set(columns["label"].tolist()) - {""}))
         _check_labels(columns, classes)
         index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
@@ -161,7 +161,7 @@ class StoreWriter:
                 "version": layout.VERSION,
                 "complete": complete,
                 "sequences": len(self),
-                "frames": sum(row["frames"] for row in rows),
+                "frames": int(columns["frames"].sum()),
                 "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
                 **contents,
                 "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
@@ -253,34 +253,34 @@ class StoreWriter:
         columns = layout.read_table(self.path / info["index"]["file"])
         self._skeleton = Skeleton.from_dict(info["skeleton"])
         self._fixed = {key: info[key] for key in ("skeleton", "coordinates", "dtype", "unit", "up")}
-        self._rows = [
-            {"segments": NO_SEGMENTS, **row}
-            for row in _records({name: columns[name] for name in columns if name in layout.NOT_TAGS})
-        ]
-        self._tags = _records({name: columns[name] for name in columns if layout.is_tag(name)})
+        for number, row in enumerate(_records(columns)):
+            self._table.put(number, row)
         self._steps = {tuple(steps): number for number, steps in enumerate(info["steps"])}
         *full, last = info["shards"]
         size = last["rows"] * len(self._skeleton) * info["coordinates"] * self.dtype.itemsize
         digest, found = layout.digest_of_rows(self.path / last["file"], size)
         if found < size or digest.hexdigest() != last["sha256"]:
             raise FileError(self.path / last["file"], "damaged; import again with --overwrite")
-        self._state = _State(len(self._rows), tuple(full), last["rows"], digest)
+        self._state = _State(info["sequences"], tuple(full), last["rows"], digest)
 
 
-def _columns(
-    rows: list[dict[str, Any]], tags: list[dict[str, Tag]], splits: Mapping[str, SplitRule]
-) -> dict[str, NDArray[Any]]:
-    """The table of the sequences by column."""
+def _columns(values: dict[str, Values], splits: Mapping[str, SplitRule]) -> dict[str, NDArray[Any]]:
+    """The table of the sequences by column; takes the values away, which need more room than the arrays."""
     kinds: dict[str, Any] = {"name": object, "label": object, "fps": np.float64}
     columns: dict[str, NDArray[Any]] = {
-        key: np.array([row[key] for row in rows], dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
+        key: np.array(values.pop(key), dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
     }
-    if any(row["segments"] != NO_SEGMENTS for row in rows):
-        columns["segments"] = np.array([row["segments"] for row in rows], dtype=object)
-    for name, rule in splits.items():
-        columns[f"split_{name}"] = np.array([rule(tag) or "" for tag in tags], dtype=object)
-    for name in sorted({name for tag in tags for name in tag}):
-        columns[name] = _tag_column([tag.get(name) for tag in tags])
+    if "segments" in values:
+        columns["segments"] = np.array([one or NO_SEGMENTS for one in values.pop("segments")], dtype=object)
+    parts: dict[str, list[str]] = {name: [] for name in splits}
+    for row in range(len(columns["name"])) if splits else ():
+        tags = {name: tag for name, column in values.items() if (tag := column[row]) is not None}
+        for name, rule in splits.items():
+            parts[name].append(rule(tags) or "")
+    for name in splits:
+        columns[f"split_{name}"] = np.array(parts.pop(name), dtype=object)
+    for name in sorted(values):
+        columns[name] = _tag_column(values.pop(name))
     return columns
 
 
@@ -298,11 +298,13 @@ def _tag_column(values: list[Tag | None]) -> NDArray[Any]:
     return np.ma.masked_array(filled, [value is None for value in values])
 
 
-def _records(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Rows of a table as dictionaries; a gap is a key that is not there."""
-    count = len(next(iter(columns.values()))) if columns else 0
-    lists = {name: column.tolist() for name, column in columns.items()}
-    return [{k: v[row] for k, v in lists.items() if v[row] is not None} for row in range(count)]
+def _records(columns: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
+    """Rows of a table as they were added: without its splits; a gap is a key that is not there."""
+    lists = {
+        name: column.tolist() for name, column in columns.items() if name in layout.NOT_TAGS or layout.is_tag(name)
+    }
+    for row in range(len(lists["name"])):
+        yield {name: values[row] for name, values in lists.items() if values[row] is not None}
 
 
 def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
