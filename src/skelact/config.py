@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from skelact.errors import UserError, unknown
 
 Stream = Literal["joint", "bone", "motion"]
+Precision = Literal["float32", "bfloat16"]
 Settings = TypeVar("Settings")
 
 
@@ -89,7 +90,7 @@ class TrainSettings:
     schedule: Literal["step", "cosine"] = "step"
     milestones: tuple[int, ...] = (351,)  # epochs after which the learning rate is multiplied by 0.1
     warmup_epochs: int = 0
-    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: products of tokens; faster where supported
+    precision: Precision = "float32"  # bfloat16: products are rounded; faster where supported
     seed: int = 0
     checkpoint_every: int = 10  # epochs between checkpoints
     keep_checkpoints: int = 2  # the last so many are kept

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from skelact.cli import run
 from skelact.evaluation.baselines import raw_coordinates
@@ -65,6 +66,18 @@ def test_a_table_and_the_report_are_shown(trained: tuple[Path, Path], capsys: py
     assert Path(lines[-1]).read_text().startswith("<!doctype html>")
     assert "trained encoder, seed 0: features" in shown.err
     assert [line for line in lines if line.startswith("note: ")] == [f"note: {note}" for note in results["notes"]]
+
+
+def test_features_in_bfloat16_say_so(
+    trained: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    words = [*trained, "--protocol", "knn", "--hold-out", "subject=1", "--precision", "bfloat16"]
+    results = evaluated(capsys, *words)
+    assert "Features were computed in bfloat16." in results["notes"]
+    assert results["command"].endswith("--hold-out subject=1 --precision bfloat16")
+    assert run(["evaluate", *map(str, trained), "--precision", "float16"]) == 2
+    assert "float32" in capsys.readouterr().err
 
 
 def test_the_numbers_are_those_of_the_features(

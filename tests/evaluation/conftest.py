@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skelact import models
 from skelact.batches import Batch
-from skelact.config import DataSettings, LinearSettings, Recipe, TrainSettings, from_dict, to_dict
+from skelact.config import DataSettings, LinearSettings, Precision, Recipe, TrainSettings, from_dict, to_dict
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
 from skelact.skeletons import KINECT20, Skeleton
@@ -91,7 +91,9 @@ class FakeModel:
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
+        precision: Precision = "float32",
     ) -> NDArray[np.float32]:
+        del precision
         embedded.append((self.recipe.train.seed, self.trained, batch, rows.tolist()))
         vectors = np.stack([np.random.default_rng([self.recipe.train.seed, row]).normal(size=6) for row in rows])
         if self.trained:

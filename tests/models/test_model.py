@@ -45,6 +45,21 @@ def test_features_do_not_depend_on_batches_or_order(store: Store) -> None:
     assert told[-1] == (24, 24)
 
 
+def test_bfloat16_features_are_close(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    model, rows = Model.untrained(RECIPE, store, seed=0), np.arange(len(store))
+    exact, rounded = model.embed(store, rows), model.embed(store, rows, precision="bfloat16")
+    assert 0 < np.linalg.norm(rounded - exact) < 0.02 * np.linalg.norm(exact)
+    assert rounded.dtype == np.float32
+
+
+def test_bfloat16_is_refused_where_it_would_be_slow(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    with pytest.raises(UserError, match=r"^precision is bfloat16, and this processor has no instructions for it"):
+        Model.untrained(RECIPE, store, seed=0).embed(store, np.arange(4), precision="bfloat16")
+
+
 def test_seeds_decide_and_leave_the_global_state_alone(store: Store) -> None:
     rows = np.arange(4)
     state = torch.get_rng_state()

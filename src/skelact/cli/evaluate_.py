@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from skelact.config import Precision
 from skelact.errors import UserError
 
 
@@ -18,6 +19,7 @@ def run(
     seeds: Annotated[str, Parameter(name=["--seeds", "--seed"])] = "",
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     map_joints: Annotated[bool, Parameter(negative=())] = False,
+    precision: Precision = "float32",
     report: bool = True,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
@@ -37,6 +39,8 @@ def run(
         seeds: only these seeds of the run, such as 0,2.
         settings: a setting of a protocol, such as --set knn.k=5; can be repeated.
         map_joints: where the store has another skeleton than the training's, map its joints by their names.
+        precision: bfloat16 computes features about twice as fast, off by about 1 %, where the processor or GPU has
+            instructions for it.
         report: write report.html.
         as_json: print the results as JSON.
     """
@@ -56,6 +60,7 @@ def run(
             seeds=_numbers(seeds),
             settings=settings,
             map_joints=map_joints,
+            precision=precision,
             progress=show,
         )
         if report:

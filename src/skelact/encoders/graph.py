@@ -171,10 +171,6 @@ class GraphStack(nn.Module):
             positions: (N, T, M, V, C), 0 where not valid.
             who: the P of the N * M people who are computed; all of them when None.
         """
-        with torch.autocast(positions.device.type, enabled=False):  # norms of small sums need float32
-            return self._features(positions, who)
-
-    def _features(self, positions: Tensor, who: Distinct | None) -> Tensor:
         _, frames, _, joints, coordinates = positions.shape
         normed = self.input_norm(positions.reshape(-1, self.input_norm.num_features)).view(positions.shape)
         x: Tensor = normed.permute(0, 2, 4, 3, 1).reshape(-1, coordinates, joints, frames)

@@ -67,8 +67,13 @@ class PersonBatchNorm(nn.BatchNorm1d):
     def forward(self, x: Tensor, copies: Tensor | None = None) -> Tensor:
         """Normalise x (P, C, ...); ``copies`` (k,) as in ``Distinct``, everybody once when None.
 
-        With copies the statistics are those of the batch in which these rows are repeated so often.
+        With copies the statistics are those of the batch in which these rows are repeated so often. What comes in
+        bfloat16 leaves in float32, which sums over a batch need.
         """
+        with torch.autocast(x.device.type, enabled=False):
+            return self._normed(x.float() if x.dtype == torch.bfloat16 else x, copies)
+
+    def _normed(self, x: Tensor, copies: Tensor | None) -> Tensor:
         rows = x.flatten(2)
         if not self.training:
             statistics = self.running_mean, self.running_var

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skelact.config import Recipe, override
+from skelact.config import Precision, Recipe, override
 from skelact.errors import UserError, unknown
 from skelact.evaluation.copies import copied_from
 from skelact.evaluation.measure import Progress, Vectors, entries_of, measure
@@ -59,6 +59,7 @@ def evaluate(
     seeds: Sequence[int] = (),
     settings: tuple[str, ...] = (),
     map_joints: bool = False,
+    precision: Precision = "float32",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure the trained encoders of a run beside the same encoders untrained and raw coordinates.
@@ -77,6 +78,7 @@ def evaluate(
         settings: words such as ``linear.batch=256`` that override the protocols' settings.
         map_joints: where the store has another skeleton than the encoder was trained on, map its joints by their
             names.
+        precision: of the encoders' products when features are computed; see ``Model.embed``.
         progress: told what is being done.
 
     Raises:
@@ -89,12 +91,12 @@ def evaluate(
     recipe = _with_settings(models[0].recipe, settings)
     opened = _opened(store, models[0], map_joints)
     parts = labelled_parts(opened, *_which_part(models[0], opened, split, hold_out))
-    outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent)
+    outcomes, vectors = measure(models, opened, parts, recipe, chosen, progress or _silent, precision)
     originals = copied_from(opened, parts)
     truth = Truth.of(opened, parts, originals >= 0)
     results = build(
         run=Path(run),
-        command=_command(run, opened, chosen, parts, recipe, seeds, settings),
+        command=_command(run, opened, chosen, parts, recipe, seeds, settings, precision),
         store=opened,
         parts=parts,
         recipe=recipe,
@@ -104,6 +106,7 @@ def evaluate(
         truth=truth,
         notes=[
             *notes_on(models[0], opened, parts, originals),
+            *([f"Features were computed in {precision}."] if precision != "float32" else []),
             *(left_out(recipe, opened) if "robust" in chosen else []),
         ],
     )
@@ -167,6 +170,7 @@ def _command(
     recipe: Recipe,
     seeds: Sequence[int],
     settings: tuple[str, ...],
+    precision: Precision,
 ) -> str:
     """The command line that measures the same again; it spells out what was taken from the run."""
     words = ["skelact", "evaluate", str(run), str(store.path), "--protocol", ",".join(protocols)]
@@ -175,6 +179,7 @@ def _command(
     words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
     words += [word for setting in settings for word in ("--set", setting)]
     words += ["--map-joints"] if isinstance(store, MappedStore) else []
+    words += ["--precision", precision] if precision != "float32" else []
     return shlex.join(words)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.config import Recipe
+from skelact.config import Precision, Recipe
 from skelact.evaluation.baselines import raw_coordinates
 from skelact.evaluation.labelled import Labelled, Outcome
 from skelact.evaluation.parts import Parts
@@ -36,6 +36,7 @@ def measure(
     recipe: Recipe,
     protocols: Sequence[str],
     progress: Progress,
+    precision: Precision = "float32",
 ) -> tuple[Outcomes, dict[str, Vectors]]:
     """Features once for each system and seed, then every protocol on them.
 
@@ -49,7 +50,8 @@ def measure(
         for name, encoder in (("model", model), ("untrained", _untrained(model, store))):
             seed = model.recipe.train.seed
             progress_of = _told(f"{SYSTEMS[name]}, seed {seed}", progress)
-            system = _system(name, seed, encoder, _embedding(encoder, store), store, parts, recipe, progress_of)
+            embed = _embedding(encoder, store, precision)
+            system = _system(name, seed, encoder, embed, store, parts, recipe, progress_of)
             kept.setdefault(name, (system.train.vectors, system.test.vectors))
             for protocol in protocols:
                 _run(protocol, system, outcomes, progress_of)
@@ -89,9 +91,9 @@ def _untrained(model: "Model", store: Store) -> "Model":
     return Model.untrained(model.recipe, store, model.recipe.train.seed)
 
 
-def _embedding(model: "Model", store: Store) -> Embed:
+def _embedding(model: "Model", store: Store, precision: Precision) -> Embed:
     model.encoder.to(best_device())
-    return lambda rows, change, told: model.embed(store, rows, progress=told, change=change)
+    return lambda rows, change, told: model.embed(store, rows, progress=told, change=change, precision=precision)
 
 
 def _system(

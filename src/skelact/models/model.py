@@ -14,10 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from skelact import __version__
 from skelact.batches import Batch, collate, downstream_clip
-from skelact.config import Recipe, from_dict, to_dict
+from skelact.config import Precision, Recipe, from_dict, to_dict
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
 from skelact.models.ahead import read_ahead
+from skelact.models.device import check_precision
 from skelact.sequences.store import Store
 from skelact.skeletons import Skeleton
 
@@ -106,6 +107,7 @@ class Model:
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
+        precision: Precision = "float32",
     ) -> NDArray[np.float32]:
         """Features of some sequences of a store: the centre 95 % of each, resized, nothing random.
 
@@ -115,16 +117,19 @@ class Model:
             batch: clips at a time.
             progress: called with (done, all) after each batch.
             change: what is done to the whole clips of a batch first, on the encoder's device; nothing when None.
+            precision: of what the encoder's products are made of. With bfloat16 features are off by about 1 %, and
+                come about twice as fast where the device has instructions for it.
 
         Returns:
             (len(rows), D).
 
         Raises:
-            UserError: another skeleton, another cleaning, or too many people.
+            UserError: another skeleton, another cleaning, too many people, or a precision that the device lacks.
         """
         self._check(store)
         out = np.empty((len(rows), self.dim), dtype=np.float32)
         device = next(self.encoder.parameters()).device
+        check_precision(precision, device, "precision")
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         done = 0
         with read_ahead(lambda part: load_clips(store, part, self.encoder.persons), parts) as batches:
@@ -132,7 +137,9 @@ class Model:
                 with torch.inference_mode():
                     clips = clips.to(device)
                     clips = change(clips) if change else clips
-                    features = self.encoder.embed(downstream_clip(clips, self.recipe.data))
+                    clips = downstream_clip(clips, self.recipe.data)
+                    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                        features = self.encoder.embed(clips)
                 out[done : done + len(clips)] = features.float().cpu().numpy()
                 done += len(clips)
                 if progress is not None:

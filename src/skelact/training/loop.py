@@ -25,14 +25,14 @@ from skelact.errors import UserError
 from skelact.memory import keep_freed_memory
 from skelact.methods import Method, StepLoss, build_method
 from skelact.models.ahead import read_ahead
-from skelact.models.device import best_device
+from skelact.models.device import best_device, check_precision
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
 from skelact.sequences.store import Store
 from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
 from skelact.training.events import EventLog
 from skelact.training.runs import Run
 from skelact.training.schedule import learning_rate
-from skelact.training.steps import Underway, build_optimizer, check_precision, take_step
+from skelact.training.steps import Underway, build_optimizer, take_step
 
 # steps after which a loss is read: a GPU is given the next step before it is asked about this one
 LATE = {"cuda": 1}
@@ -98,7 +98,7 @@ def pretrain(
     rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
     _check_size(len(rows), recipe.train, store)
     where = torch.device(device or best_device())
-    check_precision(recipe.train.precision, where)
+    check_precision(recipe.train.precision, where, "train.precision")
     training = _Training(store, run, recipe, rows, where)
     if not resume:
         run.start(recipe)

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from skelact.batches import Batch
-from skelact.config import TrainSettings
-from skelact.errors import UserError
+from skelact.config import Precision, TrainSettings
 from skelact.methods import Method, StepLoss
 
 
@@ -18,7 +17,7 @@ def take_step(
     batch: Batch,
     draw: tuple[int, ...],
     progress: float,
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> StepLoss:
     """Views, loss, gradient, update, what follows.
 
@@ -28,8 +27,8 @@ def take_step(
         batch: whole clips.
         draw: numbers that all random draws of the step come from, such as seed, epoch and step.
         progress: of the training, 0 to 1.
-        precision: "float32", or "bfloat16": products that an encoder leaves to autocast are rounded; weights,
-            norms and what the optimiser adds up are not.
+        precision: "float32", or "bfloat16": what products are made of is rounded; weights, norms, similarities and
+            what the optimiser adds up are not.
     """
     seed = int(np.random.SeedSequence(draw).generate_state(1, np.uint64)[0])
     torch.manual_seed(seed)  # dropout draws from torch's own generator
@@ -63,21 +62,6 @@ class Underway:
             self._arrived.synchronize()
         numbers: list[float] = self._values.tolist()
         return numbers
-
-
-def check_precision(precision: str, device: torch.device) -> None:
-    """Refuse bfloat16 where the device has no instructions for it: there it is many times slower than float32."""
-    if precision != "bfloat16":
-        return
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if not fast:
-        raise UserError(
-            f"train.precision is bfloat16, and this {'GPU' if device.type == 'cuda' else 'processor'} has no "
-            "instructions for it, which makes it many times slower. Use float32"
-        )
 
 
 def build_optimizer(
