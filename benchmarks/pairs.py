@@ -41,7 +41,7 @@ class Side:
     args: tuple[Any, ...] = ()
     keep_memory: bool = True
     rates: list[float] = field(default_factory=list)
-    peak: int = 0  # bytes that the process had at most
+    peak: int = 0  # bytes that the process had at most, on a GPU those of its tensors there
     base: int = 0  # bytes after its set-up
 
 
@@ -98,6 +98,9 @@ def _serve(line: Connection, setup: Callable[..., Round], args: tuple[Any, ...],
 
 
 def _peak() -> int:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
