@@ -76,7 +76,7 @@ def growth_with_width(width: int, rounds: int) -> dict[str, float]:
 
     both = [
         pairs.Side("training step", step.ours, (width, BATCH, 0.8, "float32", "cpu")),
-        pairs.Side("features", measuring.our_features, (width, BATCH, 0.8)),
+        pairs.Side("features", measuring.our_features, (width, BATCH, 0.8, "float32")),
     ]
     pairs.compare(both, rounds, 2)
     return {side.name: sorted(side.rates)[len(side.rates) // 2] for side in both}

@@ -39,13 +39,13 @@ def as_batch(x: Any) -> Any:
     return Batch(x, (x != 0).any(-1), torch.full_like(number, 64), number, number, NTU25)
 
 
-def our_features(width: int, batch: int, single: float) -> pairs.Round:
+def our_features(width: int, batch: int, single: float, precision: str) -> pairs.Round:
     import torch
 
     net, clips = encoder(width), as_batch(step.two_views(batch, single)[0])
 
     def run() -> int:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
             net.embed(clips)
         return batch
 
@@ -58,9 +58,10 @@ def their_encoder(folder: Path, width: int) -> Any:
     return module.DownstreamEncoder(**sizes).eval()
 
 
-def their_features(folder: Path, width: int, batch: int, single: float) -> pairs.Round:
+def their_features(folder: Path, width: int, batch: int, single: float, precision: str) -> pairs.Round:
     import torch
 
+    del precision  # it has but one
     net = their_encoder(folder, width)
     clips = step.two_views(batch, single)[0].permute(0, 4, 1, 3, 2).contiguous()
 
@@ -173,14 +174,16 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--gallery", type=int, default=8192)
     parser.add_argument("--queries", type=int, default=2048)
+    parser.add_argument("--precision", default="float32", help="of our features: float32 or bfloat16")
     parser.add_argument("--only", choices=["features", "linear", "neighbours"], default="")
     given = parser.parse_args()
-    print(f"width {given.width}, batch {given.batch}, {given.threads} threads\n{pairs.machine()}\n")
+    print(f"width {given.width}, batch {given.batch}, features in {given.precision}, {given.threads} threads")
+    print(f"{pairs.machine()}\n")
     groups = []
     for title, single in (("four fifths of the clips with one person", 0.8), ("everybody has company", 0.0)):
         sizes = given.width, given.batch, single
         if given.only in ("", "features"):
-            both = pairs.sides(given.reference, our_features, their_features, *sizes)
+            both = pairs.sides(given.reference, our_features, their_features, *sizes, given.precision)
             groups.append((f"frozen features, {title}", pairs.compare(both, given.pairs, given.threads)))
         if given.only in ("", "linear"):
             both = pairs.sides(given.reference, our_protocol, their_protocol, *sizes)
@@ -191,7 +194,7 @@ def main() -> None:
     if given.only in ("", "neighbours"):
         sizes = given.gallery, given.queries, 2 * given.width
         both = [pairs.Side("skelact", our_neighbours, sizes), pairs.Side("scikit-learn", their_neighbours, sizes)]
-        pairs.compare(both, given.pairs, given.threads)
+        pairs.compare(both, given.pairs, given.threads, warm_up=1)
         title = (
             f"1-NN of {given.queries:,} among {given.gallery:,}, {2 * given.width:,} wide; reference scikit-learn"
         )
@@ -199,10 +202,7 @@ def main() -> None:
         for side in both:
             seconds, more = given.queries / statistics.median(side.rates), (side.peak - side.base) / 1e6
             print(f"{side.name}: {seconds:.1f} s, {more:,.0f} MB beside the vectors")
-        small = min(given.gallery, 8192), min(given.queries, 2048), 2 * given.width
-        print(
-            f"same neighbour for {100 * same_neighbours(*small):.2f} % of {small[1]:,} queries among {small[0]:,}"
-        )
+        print(f"same neighbour for {100 * same_neighbours(*sizes):.3f} % of the queries")
 
 
 if __name__ == "__main__":

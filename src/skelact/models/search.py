@@ -21,7 +21,7 @@ _Table = tuple[NDArray[np.floating], NDArray[np.float64]]  # vectors and their l
 
 _SPARE = 7  # candidates beyond k that float32 offers to float64
 _TERMS = 512  # that float32 adds up at once: bounds its error
-_REFINED = 2**23  # numbers in the candidates that are compared at a time
+_REFINED = 2**21  # numbers in the candidates that are compared at a time
 
 
 def nearest(
