@@ -100,7 +100,7 @@ class _Job:
         cut = sequence.segments and not self.untrimmed
         for part in sequence.clips() if cut else (sequence,):
             try:
-                yield self.cleaned(part)
+                yield self.cleaned(part).described(confidence=None, track=None)  # no store has them
             except UserError as error:
                 yield _left_out(path, error)
 

@@ -1,7 +1,7 @@
 """Sequence: one recording of some people over time."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -146,7 +146,7 @@ class Sequence:
         return _read_only(~np.isnan(self.positions[..., 0]), np.bool_)
 
     def described(self, **changes: Any) -> "Sequence":
-        """The same recording with another name, label, tags or provenance; its arrays are not checked again."""
+        """The same recording with another name, label, tags or provenance, or no confidence; not checked again."""
         other = object.__new__(Sequence)
         if "tags" in changes:
             changes["tags"] = MappingProxyType(dict(changes["tags"]))
@@ -183,10 +183,20 @@ class Sequence:
                 segments=(),
             )
 
-    def __reduce__(self) -> tuple[type["Sequence"], tuple[Any, ...]]:
-        """Travel between processes through the constructor: read-only views of tags cannot be pickled."""
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], "Sequence"], tuple[dict[str, Any]]]:
+        """Travel between processes; read-only views of tags cannot be pickled."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Sequence, tuple((values | {"tags": dict(self.tags)}).values())
+        return _arrived, (values | {"tags": dict(self.tags)},)
+
+
+def _arrived(values: dict[str, Any]) -> Sequence:
+    """The same sequence in another process; it was checked where it comes from."""
+    for array in (values["positions"], values["confidence"], values["track"]):
+        if array is not None:
+            array.setflags(write=False)
+    sequence = object.__new__(Sequence)
+    sequence.__dict__.update(values | {"tags": MappingProxyType(values["tags"])})
+    return sequence
 
 
 def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
