@@ -70,7 +70,8 @@ def ours(width: int, batch: int, single: float, precision: str, device: str, tf3
     from skelact.config import TrainSettings
     from skelact.training.steps import build_optimizer, take_step
 
-    allow_tf32(tf32)
+    if tf32:
+        allow_tf32()
     method, views = our_method(width, batch, single, device)
     optimizer = build_optimizer([p for p in method.parameters() if p.requires_grad], TrainSettings())
 
@@ -89,7 +90,8 @@ def theirs(
     import torch
 
     del precision  # it has but one
-    allow_tf32(tf32)
+    if tf32:
+        allow_tf32()
     builder = reference.load(folder, "scd.builder", device)
     sizes = {"hidden_size": width, "num_head": 8, "num_layer": 1, "num_class": PROJECTION}
     model = builder.SCD_Net(sizes, PROJECTION, QUEUE, MOMENTUM, TEMPERATURE).to(device).train()
@@ -114,7 +116,8 @@ def ceiling(precision: str, device: str, tf32: bool) -> pairs.Round:
     """A large product of two matrices; its items are floating-point operations."""
     import torch
 
-    allow_tf32(tf32)
+    if tf32:
+        allow_tf32()
     size, times = PRODUCT[device]
     a, b = torch.randn(2, size, size).to(device, getattr(torch, precision))
     c = torch.empty_like(a)
@@ -128,11 +131,11 @@ def ceiling(precision: str, device: str, tf32: bool) -> pairs.Round:
     return run
 
 
-def allow_tf32(allowed: bool) -> None:
-    """Whether a GPU may round factors of float32 products, and of convolutions, to TF32."""
+def allow_tf32() -> None:
+    """Let a GPU round the factors of float32 products to TF32, as torch lets it those of convolutions anyway."""
     import torch
 
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32 = True
 
 
 def main() -> None:
@@ -154,7 +157,9 @@ def main() -> None:
         shares.append(share(title, products(*size) / given.batch, both[0], top))
     print(f"width {given.width}, batch {given.batch}, {given.precision}, {given.device}, {given.threads} threads")
     if given.device == "cuda":
-        print(f"float32 products {'in' if given.tf32 else 'without'} TF32; memory is that of the GPU")
+        print(
+            f"float32 products {'in' if given.tf32 else 'without'} TF32, convolutions in TF32; memory is the GPU's"
+        )
     print(f"{pairs.machine()}\n")
     print(pairs.table("clips/s", groups), "", *shares, sep="\n")
 
