@@ -62,7 +62,7 @@ def fine_tuned(
         UserError: no epochs, an empty batch, or a loss that is not finite.
     """
     _check(settings)
-    device = best_device()
+    device = torch.device(best_device())
     keep_freed_memory()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -74,21 +74,23 @@ def fine_tuned(
             {"params": list(part.parameters()), "lr": pace.lr} for part, pace in zip(parts, paces, strict=True)
         ]
         optimizer = build_optimizer(groups, paces[0])
-        size = min(settings.batch, len(rows))
+        size, persons = min(settings.batch, len(rows)), model.encoder.persons
         steps = len(rows) // size
         for epoch in range(settings.epochs):
             order = np.random.default_rng((seed, epoch)).permutation(rows)
             blocks = [order[step * size : (step + 1) * size] for step in range(steps)]
-            with read_ahead(lambda part: load_clips(store, part, model.encoder.persons), blocks) as batches:
+            total = torch.zeros((), device=device)
+            with read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), blocks) as batches:
                 for step, clips in enumerate(batches):
                     done = epoch + step / steps
                     for group, pace in zip(optimizer.param_groups, paces, strict=True):
                         group["lr"] = learning_rate(pace, done)
                     draw = (seed, epoch, step)
                     loss = take_step(method, optimizer, clips.to(device), draw, done / settings.epochs)
-                    _check_finite(loss.total, settings)
+                    total += loss.total.detach()
                     if progress is not None:
                         progress(epoch * steps + step + 1, settings.epochs * steps)
+            _check_finite(total, settings)  # once an epoch: a GPU waits for whoever asks it
     return type(model)(method.encoder, model.recipe, model.info), method.classifier.requires_grad_(False)
 
 

@@ -132,7 +132,8 @@ class Model:
         check_precision(precision, device, "precision")
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         done = 0
-        with read_ahead(lambda part: load_clips(store, part, self.encoder.persons), parts) as batches:
+        persons = self.encoder.persons
+        with read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), parts) as batches:
             for clips in batches:
                 with torch.inference_mode():
                     clips = clips.to(device)
