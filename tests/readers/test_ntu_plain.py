@@ -55,7 +55,7 @@ def test_however_numbers_and_lines_are_written(
     path = tmp_path_factory.getbasetemp() / "written.skeleton"
     text = content(np.random.default_rng(seed), counts, forms, between, end)
     path.write_bytes(text.encode())
-    found = read_plain(text.encode())
+    [found] = read_plain([text.encode()])
     if between != "\t" and end in ("\n", "\r\n"):
         assert found is not None
     if found is not None:
@@ -76,15 +76,44 @@ def test_damage_is_never_read_otherwise(tmp_path_factory: pytest.TempPathFactory
         damaged[place : place + removed] = data.draw(st.text("0123456789.-+e \r\n\t\0x", max_size=3)).encode()
     path = tmp_path_factory.getbasetemp() / "damaged.skeleton"
     path.write_bytes(damaged)
-    found = read_plain(bytes(damaged))
+    [found] = read_plain([bytes(damaged)])
     if found is not None:
         same(found, _read_any(path))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seeds=st.lists(st.integers(0, 10**6), min_size=2, max_size=5),
+    cuts=st.lists(st.sampled_from([None, None, None, -1, -2, -3, 4, 200]), min_size=5, max_size=5),
+    ends=st.lists(st.sampled_from(["\n", "\n", "\r\n", "\n\n"]), min_size=5, max_size=5),
+)
+def test_files_read_together_are_read_as_alone(seeds: list[int], cuts: list[int | None], ends: list[str]) -> None:
+    """Also where some of them end early, in a line or between two, and leave the next one to be misread."""
+    files = []
+    for seed, cut, end in zip(seeds, cuts, ends, strict=False):
+        rng = np.random.default_rng(seed)
+        counts = [*rng.integers(0, 3, 2).tolist(), 1]
+        files.append(content(rng, counts, ["{:.7g}"], " ", end).encode()[:cut])
+    for together, data in zip(read_plain(files), files, strict=True):
+        [alone] = read_plain([data])
+        assert (together is None) == (alone is None)
+        if together is not None and alone is not None:
+            same(together, alone)
+
+
+def test_a_line_that_wanders_to_the_next_file_is_noticed() -> None:
+    """Two files whose lines are right in number only together are both left to the reader of any file."""
+    lines = SOUND.split(b"\r\n")
+    first, second = b"\r\n".join(lines[:-2]) + b"\r\n", b"\r\n".join([lines[-2], *lines])
+    assert read_plain([first, second]) == [None, None]
+    assert read_plain([SOUND, first])[1] is None
+    assert read_plain([first, SOUND])[1] is not None
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", NAMES)
 def test_real_files_are_plain(shared: Path, name: str) -> None:
     path = shared / "data" / "ntu_rgbd" / f"{name}.skeleton"
-    found = read_plain(path.read_bytes())
+    [found] = read_plain([path.read_bytes()])
     assert found is not None
     same(found, _read_any(path))

@@ -65,14 +65,14 @@ def find_clips(folder: Path, pattern: Pattern, missing: Mapping[str, str] | None
     looking = [path for path in walk(folder) if pattern.looks.search(_absolute(path))]
     files: list[Path] = []
     left_out: list[LeftOut] = []
-    seen: dict[tuple[str, ...], Path] = {}
+    seen: dict[str, Path] = {}
     for path in looking:
         groups = pattern.groups(path)
         if groups is None:
             left_out.append(LeftOut(path, f"the name does not follow {pattern.wording}"))
         elif missing and path.stem in missing:
             left_out.append(LeftOut(path, missing[path.stem], "listed"))
-        elif (key := tuple(groups.values())) in seen:
+        elif (key := "/".join(groups.values())) in seen:
             left_out.append(LeftOut(path, f"the same clip as {seen[key]}", "double"))
         else:
             seen[key] = path

@@ -4,6 +4,7 @@ For texts as recorders write them: this finds the words of a line and the values
 faster than ``text``, and says where something else stands. What that is, or what is wrong with it, ``text`` tells.
 """
 
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,9 +144,16 @@ class Text:
 
 def padded(data: bytes) -> Text:
     """A text from the bytes of a file."""
-    end = BEFORE + len(data)
+    return joined([data])[0]
+
+
+def joined(files: Seq[bytes]) -> tuple[Text, Places]:
+    """One text from the bytes of files, and where each begins, always on a line of its own."""
+    parts = [data if data.endswith(b"\n") else data + b"\n" for data in files[:-1]] + [files[-1]]
+    begins = np.cumsum([BEFORE, *(len(part) for part in parts)])
+    end = int(begins[-1])
     behind = b"\n" * (2 * BLOCK - end % BLOCK)
-    return Text(np.frombuffer(b"".join([b"\n" * BEFORE, data, behind]), dtype=np.uint8), end)
+    return Text(np.frombuffer(b"".join([b"\n" * BEFORE, *parts, behind]), dtype=np.uint8), end), begins[:-1]
 
 
 def _mask(where: NDArray[np.bool_]) -> Mask:

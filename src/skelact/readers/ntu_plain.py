@@ -4,12 +4,13 @@ Nothing is guessed: a file whose lines are not exactly as expected is left to ``
 is wrong with it, and in which line.
 """
 
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.readers.bits import SPACE, ZERO, Places, Text, padded
+from skelact.readers.bits import SPACE, ZERO, Places, Text, joined
 from skelact.skeletons import NTU25
 
 JOINTS = len(NTU25)
@@ -42,25 +43,44 @@ class Bodies:
     positions_CBV: NDArray[np.float64]
     states: NDArray[np.uint8]
 
+    def some(self, which: slice, frames: int) -> "Bodies":
+        """Some of them, of a file with so many frames."""
+        positions = self.positions_CBV[:, which]
+        return Bodies(
+            frames, self.frame[which], self.place[which], self.identity[which], positions, self.states[which]
+        )
 
-def read_plain(data: bytes) -> Bodies | None:
-    """The bodies in a file; None where it is not as the recorder writes files, or nobody is in it."""
-    if b"\0" in data:
+
+def read_plain(files: Seq[bytes]) -> list[Bodies | None]:
+    """The bodies in each of some files; None where one is not as the recorder writes files, or nobody is in it.
+
+    Small files are read together: a call of numpy costs as much as some hundred of their joints.
+    """
+    found = _read_together(files)
+    if found is None:
+        return [None] if len(files) == 1 else [read_plain([data])[0] for data in files]
+    return list(found)
+
+
+def _read_together(files: Seq[bytes]) -> list[Bodies] | None:
+    """As one text; None where one of the files is not as it should be."""
+    if any(b"\0" in data for data in files):
         return None
-    text = padded(data)
+    text, first = joined(files)
     newlines = text.newlines
     starts, ends = newlines[:-1] + 1, newlines[1:]
     ends = ends - (text.characters.take(ends - 1) == ord("\r"))
-    frame_line = _frame_lines(text, starts, ends)
-    if frame_line is None:
+    found = _frames(text, starts, ends, np.searchsorted(starts, first))
+    if found is None:
         return None
-    counts = text.characters.take(starts.take(frame_line)).astype(np.int64) - ZERO
-    frame = np.repeat(np.arange(len(counts)), counts)
-    place = np.arange(len(frame)) - np.repeat(np.cumsum(counts) - counts, counts)
+    frames, frame_line, counts = found
+    clip = np.repeat(np.repeat(np.arange(len(files)), frames), counts)  # of each body
+    bodies = np.bincount(clip, minlength=len(files))
+    place = np.arange(len(clip)) - np.repeat(np.cumsum(counts) - counts, counts)
     head = np.repeat(frame_line + 1, counts) + place * BODY_LINES
     joints = (head[:, None] + np.arange(2, BODY_LINES)).ravel()
     words = text.words_between(newlines)
-    if not len(frame) or (words[head] != BODY_VALUES).any() or (words.take(joints) != JOINT_VALUES).any():
+    if not bodies.all() or (words[head] != BODY_VALUES).any() or (words.take(joints) != JOINT_VALUES).any():
         return None
     counted = starts.take(head + 1)
     if (ends.take(head + 1) - counted != 2).any() or (text.runs(counted, 2).view("<u2") != COUNTED).any():
@@ -70,24 +90,40 @@ def read_plain(data: bytes) -> Bodies | None:
     positions = _positions(text, starts.take(joints), ends.take(joints))
     if identity is None or states is None or positions is None:
         return None
-    shape = (len(frame), JOINTS)
-    return Bodies(len(counts), frame, place, identity, positions.reshape(3, *shape), states.reshape(shape))
+    before = np.repeat(np.cumsum(frames) - frames, bodies)  # frames of the files before
+    frame = np.repeat(np.arange(len(counts)), counts) - before
+    together = Bodies(0, frame, place, identity, positions.reshape(3, -1, JOINTS), states.reshape(-1, JOINTS))
+    ends_of = np.cumsum(bodies)
+    return [together.some(slice(a, b), n) for a, b, n in zip(ends_of - bodies, ends_of, frames, strict=True)]
 
 
-def _frame_lines(text: Text, starts: Places, ends: Places) -> Places | None:
-    """The line of each frame, its number of bodies: those of a single digit, if they are where they should be."""
-    announced = text.characters[starts[0] : ends[0]].tobytes()
+def _frames(text: Text, starts: Places, ends: Places, first: Places) -> tuple[Places, Places, Places] | None:
+    """How many frames each file has, which line each frame is, and its bodies, if all is where it should be.
+
+    The line of a frame is its number of bodies: a line of a single digit, as no other is but the first of a file.
+    """
+    announced = [text.characters[starts[line] : ends[line]].tobytes() for line in first.tolist()]
+    if not all(word.isdigit() and len(word) < 10 for word in announced):
+        return None
+    frames = np.array([int(word) for word in announced])
     length = ends - starts
-    length[0] = 0
+    length[first] = 0
     lines = np.flatnonzero(length == 1)
-    if not announced.isdigit() or len(announced) > 9 or int(announced) != len(lines) or not len(lines):
+    if frames.sum() != len(lines) or not frames.all():
         return None
-    counts = text.characters.take(starts.take(lines)) - np.uint8(ZERO)  # others wrap round to large
-    if counts.max() > 9:
+    counts = text.characters.take(starts.take(lines)).astype(np.int64) - ZERO
+    if counts.min() < 0 or counts.max() > 9:
         return None
-    behind = 1 + np.cumsum(1 + counts.astype(np.int64) * BODY_LINES)
-    right = lines[0] == 1 and (lines[1:] == behind[:-1]).all() and behind[-1] == len(starts)
-    return lines if right else None
+    frame_of_file = np.cumsum(frames) - frames
+    lengths = 1 + counts * BODY_LINES
+    lengths[frame_of_file] += 1  # the first line of a file is before its first frame
+    behind = np.cumsum(lengths)
+    right = np.zeros_like(lines)
+    right[1:] = behind[:-1]
+    begins = right[frame_of_file].copy()
+    right[frame_of_file] += 1
+    whole = behind[-1] == len(starts) and (first == begins).all() and (lines == right).all()
+    return (frames, lines, counts) if whole else None
 
 
 def _identities(text: Text, starts: Places) -> Places | None:

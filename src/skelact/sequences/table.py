@@ -12,7 +12,7 @@ Values = list[Tag | None]
 
 
 class Table:
-    """Rows of plain values. All but the last are kept by column and compressed: some 20 bytes a row, not 2,000.
+    """Rows of plain values. All but the last are kept by column and compressed, in a hundredth of the room.
 
     Whoever adds rows counts them, so that a row whose addition was interrupted by Ctrl-C is not there.
     """
