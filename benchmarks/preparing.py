@@ -1,9 +1,9 @@
 """Preparing NTU RGB+D: parsing `.skeleton` files, and the published normalisation of what is in them.
 
 Ours: ``read_together``, as an import reads files, and the cleaning ``ntu-agcn``; the last rows are the default
-cleaning, which has no counterpart. The reference parses each file, puts it into an array of 300 frames and normalises
-all of them. Writing results is not part of it on either side. Files come from the system's cache, as they are the same
-in every round.
+cleaning, which has no counterpart. The reference parses each file, puts it into an array of 300 frames and
+normalises all of them. Writing results is not part of it on either side. Files come from the system's cache, as
+they are the same in every round.
 
     python benchmarks/preparing.py --files FOLDER --reference FOLDER
 """
