@@ -75,7 +75,7 @@ def growth_with_width(width: int, rounds: int) -> dict[str, float]:
     import measuring
 
     both = [
-        pairs.Side("training step", step.ours, (width, BATCH, 0.8, "float32", "cpu")),
+        pairs.Side("training step", step.ours, (width, BATCH, 0.8, "float32", "cpu", False)),
         pairs.Side("features", measuring.our_features, (width, BATCH, 0.8, "float32")),
     ]
     pairs.compare(both, rounds, 2)
