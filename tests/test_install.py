@@ -1,7 +1,8 @@
 """The launchers and what they install.
 
 Most tests run the launchers in a small checkout of their own: a project of the same name without dependencies,
-built by ``backend.py`` in it, so that nothing is fetched and a set-up takes seconds.
+built by ``backend.py`` in it, so that nothing is fetched. Python takes seconds to make a virtual environment: it
+makes one for the checkout ``ready``, the others are copies of an empty one.
 """
 
 import os
@@ -65,10 +66,11 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 
 
 class Checkout:
-    """A small checkout with the real launchers."""
+    """A small checkout with the real launchers, which find ``python``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: Path) -> None:
         self.root = root
+        self.python = python
         (root / "tools").mkdir(parents=True)
         for name in ("skelact", "run-tests", "tools/set-up"):
             shutil.copy(ROOT / name, root / name)
@@ -89,7 +91,7 @@ class Checkout:
         process = subprocess.Popen(
             [str(self.root / words[0]), *words[1:]],
             cwd=cwd or self.root.parent,
-            env=environment() | dict(env or {}),
+            env=environment() | {"SKELACT_PYTHON": str(self.python)} | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -116,7 +118,7 @@ class Checkout:
 def environment() -> dict[str, str]:
     """The outer environment without what steers the launchers, and no package index."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SKELACT_", "PIP_", "UV_"))}
-    return kept | {"SKELACT_PYTHON": str(PYTHON), "PIP_NO_INDEX": "1"}
+    return kept | {"PIP_NO_INDEX": "1"}
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
@@ -129,17 +131,27 @@ def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> No
     pytest.fail("waited for a minute")
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Python, but for ``-m venv FOLDER``: that copies an environment that was made once."""
+    folder = tmp_path_factory.mktemp("python")
+    subprocess.run([PYTHON, "-m", "venv", folder / "empty"], check=True)
+    copy = f'[ "$1 $2" != "-m venv" ] || exec cp -RPp "{folder}/empty/." "$3"'
+    command(folder, "python3", f'{copy}\nexec "{PYTHON}" "$@"')
+    return folder / "python3"
+
+
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Checkout]:
-    checkout = Checkout(tmp_path / "a check out")
+def bare(tmp_path: Path, python: Path) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path / "a check out", python)
     yield checkout
     checkout.end_all()
 
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout in which ``./skelact`` was run once."""
-    checkout = Checkout(tmp_path_factory.mktemp("install") / "a check out")
+    """A checkout in which ``./skelact`` was run once, with Python itself."""
+    checkout = Checkout(tmp_path_factory.mktemp("install") / "a check out", PYTHON)
     first = checkout.run("skelact")
     assert first.returncode == 7, first.stderr
     said = first.stderr.splitlines()
@@ -308,7 +320,7 @@ def tools(tmp_path: Path) -> Path:
     """A folder with the tools of a bare system and no Python, to be the PATH."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in (*TOOLS, "tr", "wc"):
+    for name in (*TOOLS, "cp", "tr", "wc"):
         found = shutil.which(name)
         assert found, name
         (folder / name).symlink_to(found)
@@ -333,10 +345,10 @@ def test_a_named_python_that_does_not_fit_is_refused(bare: Checkout) -> None:
     assert not (bare.root / ".venv").exists()
 
 
-def python_without_venv(tools: Path) -> None:
+def python_without_venv(tools: Path, python: Path) -> None:
     """python3 as Debian ships it: no ensurepip until ``apt-get install`` was called."""
     missing = f'[ -e "{tools}/installed" ] || case "$*" in *ensurepip*) exit 1 ;; esac'
-    command(tools, "python3", f'{missing}\nexec "{PYTHON}" "$@"')
+    command(tools, "python3", f'{missing}\nexec "{python}" "$@"')
 
 
 def apt(tools: Path) -> None:
@@ -350,7 +362,7 @@ PACKAGE = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
 
 @pytest.mark.parametrize("with_apt", [False, True])
 def test_without_ensurepip_and_rights_it_says_what_to_type(with_apt: bool, bare: Checkout, tools: Path) -> None:
-    python_without_venv(tools)
+    python_without_venv(tools, bare.python)
     if with_apt:
         apt(tools)
         command(tools, "sudo", "exit 1")
@@ -366,7 +378,7 @@ def test_without_ensurepip_and_rights_it_says_what_to_type(with_apt: bool, bare:
 @pytest.mark.slow
 @pytest.mark.parametrize("rights", ["root", "sudo"])
 def test_without_ensurepip_it_is_installed_where_it_may_be(rights: str, bare: Checkout, tools: Path) -> None:
-    python_without_venv(tools)
+    python_without_venv(tools, bare.python)
     apt(tools)
     if rights == "root":
         command(tools, "id", "echo 0")
