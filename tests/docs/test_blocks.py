@@ -8,7 +8,8 @@ What a page needs and a reader has anyway is said in HTML comments, which nobody
     ``slow``                  the page takes more than a few seconds
     ``needs=../shared/data``  the block needs this beside the checkout
     ``status=3``              it ends with this exit status, not 0
-    ``swap="A => B"``         the test runs B where the page says A: a smaller number, a smaller folder
+    ``swap="A => B"``         the test runs B where the page says A: a smaller number, a smaller folder; may be
+                              said several times
     ``look="why"``            its syntax is checked and it is not run
     ``file=name.py``          it is saved under this name, for later blocks, and not run
 ``<!-- docs-run: COMMANDS -->``: bash that prepares the folder; ``$CHECKOUT`` is the checkout.
@@ -54,8 +55,9 @@ def blocks_of(text: str) -> Iterator[Block]:
     for piece in PIECE.finditer(text):
         line = text.count("\n", 0, piece.start()) + 1
         if piece["kind"] == "test":
-            pairs = (word.partition("=") for word in shlex.split(piece["words"]))
-            words = {key: value for key, _, value in pairs}
+            words = {}
+            for key, _, value in (word.partition("=") for word in shlex.split(piece["words"])):
+                words[key] = f"{words[key]}\n{value}" if key == "swap" and key in words else value
             unknown = set(words) - {"slow", "needs", "status", "swap", "look", "file"}
             assert not unknown, f"line {line}: docs-test knows no {unknown}"
         elif piece["kind"] == "run":
@@ -71,11 +73,12 @@ def is_slow(page: Path) -> bool:
 
 def swapped(block: Block) -> str:
     """The code as the test runs it."""
-    if "swap" not in block.words:
-        return block.code
-    here, there = block.words["swap"].split(" => ")
-    assert here in block.code, f"line {block.line}: {here!r} is not in the block, so it cannot be swapped"
-    return block.code.replace(here, there)
+    code = block.code
+    for swap in block.words.get("swap", "").splitlines():
+        here, there = swap.split(" => ")
+        assert here in code, f"line {block.line}: {here!r} is not in the block, so it cannot be swapped"
+        code = code.replace(here, there)
+    return code
 
 
 def arguments(block: Block) -> list[str]:
@@ -164,10 +167,10 @@ SAMPLE = """# Page
 not run
 ```
 <!-- docs-run: echo hidden >made -->
-<!-- docs-test: status=3 swap="400 => 1" -->
+<!-- docs-test: status=3 swap="400 => 1" swap="n => 2" -->
 
 ```bash
-test -e made && exit $((400 + 2))
+test -e made && exit $((400 + n))
 ```
 ```python
 print(open("made").read())
@@ -183,7 +186,7 @@ def test_blocks_are_found_with_what_is_said_of_them() -> None:
         (8, "bash"),
         (11, "python"),
     ]
-    assert found[2].words == {"status": "3", "swap": "400 => 1"}
+    assert found[2].words == {"status": "3", "swap": "400 => 1\nn => 2"}
     assert found[3].words == {}
     assert found[3].code == 'print(open("made").read())\n'
 
@@ -208,6 +211,12 @@ def test_blocks_share_a_folder_and_are_run_as_said(tmp_path: Path) -> None:
 def test_a_block_that_fails_fails_the_test(language: str, code: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=re.escape(message)):
         run(Block(1, language, code), tmp_path)
+
+
+def test_what_is_not_in_the_block_cannot_be_swapped() -> None:
+    words = MappingProxyType({"swap": "1 => 2\n4 => 5"})
+    with pytest.raises(AssertionError, match="^line 7: '4' is not in the block, so it cannot be swapped"):
+        swapped(Block(7, "bash", "exit 1", words))
 
 
 def test_a_recipe_that_is_wrong_fails_the_test(tmp_path: Path) -> None:
