@@ -99,6 +99,7 @@ def test_evaluation_outputs(golden: Arrays, dtype: torch.dtype) -> None:
         assert deviation(value, expected(golden, dtype, f"eval_{name}")) < TOLERANCE[dtype]["eval"], name
 
 
+@pytest.mark.slow
 def test_three_training_steps(golden: Arrays, dtype: torch.dtype) -> None:
     tolerance = TOLERANCE[dtype]
     config = json.loads(str(golden["config"]))

@@ -76,6 +76,17 @@ def whole(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+ADAM = replace(RECIPE, train=replace(RECIPE.train, optimizer="adamw"))
+
+
+@pytest.fixture(scope="module")
+def whole_of_adam(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another that was never stopped."""
+    path = tmp_path_factory.mktemp("runs") / "adam"
+    pretrain(store, path, ADAM)
+    return path
+
+
 def test_run_folder(whole: Path, store: Store) -> None:
     recipe = load_recipe(whole / "config.toml")
     assert recipe.train == RECIPE.train
@@ -106,15 +117,11 @@ def test_same_seed_same_weights_whatever_the_global_state(whole: Path, store: St
 
 
 @pytest.mark.parametrize("stop_at", [4, 6, 9], ids=["end of an epoch", "within an epoch", "later"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(("recipe", "never"), [(RECIPE, "whole"), (ADAM, "whole_of_adam")], ids=["sgd", "adamw"])
 def test_stopped_and_resumed_equals_never_stopped(
-    whole: Path, store: Store, tmp_path: Path, stop_at: int, optimizer: str
+    store: Store, tmp_path: Path, stop_at: int, recipe: Recipe, never: str, request: pytest.FixtureRequest
 ) -> None:
-    recipe = replace(RECIPE, train=replace(RECIPE.train, optimizer=optimizer))
-    if optimizer == "adamw":
-        whole = tmp_path / "whole"
-        pretrain(store, whole, recipe)
-    out = tmp_path / "run"
+    whole, out = request.getfixturevalue(never), tmp_path / "run"
 
     def interrupt(progress: Progress) -> None:
         if progress.step == stop_at:
