@@ -22,7 +22,7 @@ import step
 from processes import SKELACT, measured
 
 ROOT = Path(__file__).resolve().parents[1]
-QUERIES, BATCH = 2000, 16
+QUERIES = 2000
 TRAINED = ("--epochs", "1", "--set", "data.split=")
 LOOKED_UP_WIDTH = 256  # of the vectors
 
@@ -70,13 +70,13 @@ def growth_with_clips(scratch: Path, clips: int) -> dict[str, Any]:
     return found
 
 
-def growth_with_width(width: int, rounds: int) -> dict[str, float]:
+def growth_with_width(width: int, batch: int, rounds: int) -> dict[str, float]:
     """Clips per second of a training step and of features."""
     import measuring
 
     both = [
-        pairs.Side("training step", step.ours, (width, BATCH, 0.8, "float32", "cpu", False)),
-        pairs.Side("features", measuring.our_features, (width, BATCH, 0.8, "float32")),
+        pairs.Side("training step", step.ours, (width, batch, 0.8, "float32", "cpu", False)),
+        pairs.Side("features", measuring.our_features, (width, batch, 0.8, "float32")),
     ]
     pairs.compare(both, rounds, 2)
     return {side.name: sorted(side.rates)[len(side.rates) // 2] for side in both}
@@ -125,6 +125,7 @@ def main() -> None:
     about.add_argument("scratch", type=Path, nargs="?", help="empty or new folder")
     about.add_argument("--clips", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     about.add_argument("--widths", type=int, nargs="*", default=[256, 512, 1024, 2048])
+    about.add_argument("--batch", type=int, default=16, help="clips of a step, for the widths (16)")
     about.add_argument("--rounds", type=int, default=5, help="of each width")
     about.add_argument("--picture", type=Path, help="an SVG file")
     about.add_argument("--embed", type=Path, nargs=2, help=argparse.SUPPRESS)
@@ -141,7 +142,7 @@ def main() -> None:
     clips = {count: growth_with_clips(given.scratch, count) for count in given.clips}
     widths = {}
     for width in given.widths:
-        widths[width] = growth_with_width(width, given.rounds)
+        widths[width] = growth_with_width(width, given.batch, given.rounds)
         print(
             f"width {width:,}: " + ", ".join(f"{name} {rate:.3g} clips/s" for name, rate in widths[width].items())
         )

@@ -14,11 +14,11 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SMALL = {
-    "step": "--width 16 --batch 3 --pairs 1 --threads 1",
+    "step": "--width 16 --batch 1 --pairs 1 --threads 1",
     "measuring": "--width 16 --batch 3 --gallery 200 --queries 50 --pairs 1 --threads 1",
     "views": "--pairs 1 --threads 1",
     "reading": "--clips 512 --pairs 1 --threads 1",
-    "growth": "{scratch} --clips 80 --widths 16 --rounds 1 --picture {scratch}.svg",
+    "growth": "{scratch} --clips 80 --widths 16 --batch 1 --rounds 1 --picture {scratch}.svg",
     "preparing": "--files {shared}/data/ntu_rgbd --times 1 --pairs 1 --threads 1",
 }
 ELSEWHERE = {"ntu60_size"}  # tests/datasets/test_ntu60_size.py
