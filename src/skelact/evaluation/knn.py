@@ -42,13 +42,14 @@ def knn(
     best = np.full((len(test), train.classes), BELOW_ALL)
     precision = np.empty(len(test))
     found = np.empty((len(test), len(settings.recall)), dtype=bool)
+    known, asked = train.labels.astype(np.int32), test.labels.astype(np.int32)  # gone through once for each class
     for some, order, similarity in rankings(train.vectors, test.vectors):
-        labels = train.labels[order]
+        labels = known[order]
         votes[some] = labels[:, : settings.k]
-        for label in np.unique(train.labels):
+        for label in np.unique(known):
             first = (labels == label).argmax(axis=1)
             best[some, label] = similarity[np.arange(len(labels)), first]
-        hits = labels == test.labels[some, None]
+        hits = labels == asked[some, None]
         precision[some] = average_precision(hits)
         found[some] = np.stack([hits[:, :k].any(axis=1) for k in settings.recall], axis=1)
         if progress is not None:

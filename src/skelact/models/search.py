@@ -207,8 +207,10 @@ def rankings(
             block_GD = _unit(known, slice(first, first + gallery_block), torch.float64)
             index = torch.arange(first, first + len(block_GD), device=block_GD.device)
             keys_QN[:, first : first + len(block_GD)] = _keys(_products(block_QD, block_GD), index)
-        ordered = keys_QN.sort(dim=1, descending=True).values.cpu().numpy()
-        yield some, _LAST - (ordered & _LAST), (ordered >> _INDEX_BITS) / _GRID - 1.0
+        ordered = keys_QN.sort(dim=1, descending=True).values
+        index = (ordered & _LAST).neg_().add_(_LAST)
+        similarity = ordered.bitwise_right_shift_(_INDEX_BITS).double().div_(_GRID).sub_(1.0)
+        yield some, index.cpu().numpy(), similarity.cpu().numpy()
 
 
 def _check(gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int) -> None:
