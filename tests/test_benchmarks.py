@@ -14,7 +14,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SMALL = {
-    "step": "--width 16 --batch 1 --pairs 1 --threads 1",
+    "step": "--width 16 --batch 3 --pairs 1 --threads 1",
     "measuring": "--width 16 --batch 3 --gallery 200 --queries 50 --pairs 1 --threads 1",
     "views": "--pairs 1 --threads 1",
     "reading": "--clips 512 --pairs 1 --threads 1",

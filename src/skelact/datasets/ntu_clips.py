@@ -1,9 +1,10 @@
 """What NTU RGB+D and NTU RGB+D 120 share: file names, samples with missing skeletons, reading a clip."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from skelact.datasets.dataset import Listing, Roll, Tags
 from skelact.datasets.files import Pattern, find_clips, read_names, walk
@@ -91,24 +92,24 @@ def read_clip(path: Path, classes: tuple[str, ...]) -> Sequence:
     Raises:
         FileError: the file is broken, or its name is none of the benchmark's.
     """
-    return _described(path, classes, read_ntu)
+    about = _label_and_tags(path, classes)
+    return read_ntu(path).described(**about)
 
 
 def read_clips(paths: Iterable[Path], classes: tuple[str, ...]) -> dict[Path, Sequence]:
     """What ``read_clip`` gives of some files, faster than one by one; without those that it may refuse."""
-    found = read_together(paths)
     clips = {}
-    for path in found:
+    for path, clip in read_together(paths).items():
         with suppress(FileError):
-            clips[path] = _described(path, classes, found.__getitem__)
+            clips[path] = clip.described(**_label_and_tags(path, classes))
     return clips
 
 
-def _described(path: Path, classes: tuple[str, ...], read: Callable[[Path], Sequence]) -> Sequence:
+def _label_and_tags(path: Path, classes: tuple[str, ...]) -> dict[str, Any]:
     tags = PATTERN.numbers(path)
     if not 1 <= tags["action"] <= len(classes):
         raise FileError(path, f"action {tags['action']} is none of this data set's (1 to {len(classes)})")
-    return read(path).described(label=classes[tags["action"] - 1], tags=tags)
+    return {"label": classes[tags["action"] - 1], "tags": tags}
 
 
 def across_subjects(training: Iterable[int], tags: Tags) -> str | None:
