@@ -1,9 +1,8 @@
 """Preparing NTU RGB+D: parsing `.skeleton` files, and the published normalisation of what is in them.
 
-Ours: ``read_together``, as an import reads files, and the cleaning ``ntu-agcn``; the last rows are the default
-cleaning, which has no counterpart. The reference parses each file, puts it into an array of 300 frames and
-normalises all of them. Writing results is not part of it on either side. Files come from the system's cache, as
-they are the same in every round.
+Ours: ``read_ntu`` and the cleaning ``ntu-agcn``; the last rows are the default cleaning, which has no counterpart.
+The reference parses each file, puts it into an array of 300 frames and normalises all of them. Writing results is
+not part of it on either side. Files come from the system's cache, as they are the same in every round.
 
     python benchmarks/preparing.py --files FOLDER --reference FOLDER
 """
@@ -29,20 +28,18 @@ def found(folder: Path) -> list[Path]:
 
 
 def ours(folder: Path, work: str, times: int) -> pairs.Round:
-    from skelact.readers.ntu import read_together
+    from skelact.readers.ntu import read_ntu
     from skelact.sequences.cleaning import get_cleaning
 
     files = found(folder)
-    read = list(read_together(files).values())
-    if len(read) < len(files):
-        sys.exit(f"{len(files) - len(read)} of the files in {folder} are not as the recorder writes them")
+    read = [read_ntu(path) for path in files]
     normalise, default = get_cleaning("ntu-agcn"), get_cleaning("default")
     once: dict[str, Callable[[], Any]] = {
-        "parse": lambda: read_together(files),
+        "parse": lambda: [read_ntu(path) for path in files],
         "normalise": lambda: [normalise(one) for one in read],
-        "both": lambda: [normalise(one) for one in read_together(files).values()],
+        "both": lambda: [normalise(read_ntu(path)) for path in files],
         "default": lambda: [default(one) for one in read],
-        "parse, default": lambda: [default(one) for one in read_together(files).values()],
+        "parse, default": lambda: [default(read_ntu(path)) for path in files],
     }
 
     def run() -> int:

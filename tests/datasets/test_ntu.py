@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from skelact.datasets import DATASETS
@@ -31,26 +30,6 @@ def test_a_clip_has_label_and_tags(tmp_path: Path) -> None:
         assert dict(sequence.tags) == {"setup": 1, "camera": 2, "subject": 3, "replication": 2, "action": 13}
         assert sequence.confidence is not None
     assert NTU120.read(tmp_path / NEW).label == "put on headphone"
-
-
-def test_clips_read_together_are_those_read_alone(tmp_path: Path) -> None:
-    """Whatever cannot be read is not there; the import asks for it alone, and learns why."""
-    names = [f"S001C002P003R002A{action:03}.skeleton" for action in range(1, 7)]
-    put(tmp_path, *names)
-    put(tmp_path, names[1], text=CLIP.replace(" ", "\t"))  # nothing is wrong, yet no recorder writes so
-    put(tmp_path, names[2], text=CLIP[:-200])
-    put(tmp_path, names[3], text=CLIP.replace("0.1 0.2 3 ", "0 0 0 "))
-    paths = [tmp_path / name for name in (*names, "lost.skeleton", "walk.skeleton")]
-    put(tmp_path, "walk.skeleton")
-    assert NTU60.together is not None
-    found = NTU60.together(paths)
-    assert sorted(found) == [paths[0], paths[4], paths[5]]
-    for path, clip in found.items():
-        alone = NTU60.read(path)
-        assert (clip.name, clip.label, clip.tags) == (alone.name, alone.label, alone.tags)
-        np.testing.assert_array_equal(clip.positions, alone.positions)
-        np.testing.assert_array_equal(clip.confidence, alone.confidence)
-        np.testing.assert_array_equal(clip.track, alone.track)
 
 
 def test_an_import_tells_what_is_wrong_with_which_file(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """NTU RGB+D skeleton text."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from skelact.readers import read
+from skelact.errors import FileError
+from skelact.readers import ntu, read
 from skelact.readers.ntu import read_ntu
 from skelact.skeletons import NTU25
 
@@ -79,6 +82,32 @@ def test_line_ends_blank_lines_and_tabs_make_no_difference(tmp_path: Path) -> No
     for sequence in sequences[1:]:
         np.testing.assert_array_equal(sequence.positions, sequences[0].positions)
         np.testing.assert_array_equal(sequence.track, sequences[0].track)
+
+
+def test_all_is_read_where_nothing_was_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module as it is imported where there was no C compiler: same arrays, same errors."""
+    monkeypatch.setitem(sys.modules, "skelact.readers.ntu_fast", None)
+    spec = importlib.util.spec_from_file_location("ntu_uncompiled", ntu.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    uncompiled = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(uncompiled)
+    rng = np.random.default_rng(0)
+    positions = (rng.normal(size=(3, 2, 25, 3)) * rng.integers(0, 2, (3, 2, 25, 1))).astype(np.float32)
+    text = text_of(positions, [[5], [7, 5], []], rng.integers(0, 3, (3, 2, 25)))
+    path = tmp_path / "clip.skeleton"
+    assert uncompiled.read_bodies(text.encode()) is None
+    path.write_text(text, newline="")
+    slow, fast = uncompiled.read_ntu(path), read_ntu(path)
+    for key in ("positions", "confidence", "track"):
+        np.testing.assert_array_equal(getattr(slow, key), getattr(fast, key))
+    path.write_text(text[: -len("2\r\n0\r\n")], newline="")
+    for function in (uncompiled.read_ntu, read_ntu):
+        with pytest.raises(FileError) as caught:
+            function(path)
+        assert str(caught.value) == (
+            f"{path}, line 84: the file ends in joint 25 of body 2 of frame 2. Truncated copy?"
+        )
 
 
 @pytest.mark.real

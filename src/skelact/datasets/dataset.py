@@ -115,8 +115,6 @@ class Dataset:
         roll: its clips by name; None where only their number is known.
         parts: one file -> all its sequences, and what in it is left out, where a file holds several or can be
             broken in part; None: ``read`` gives all.
-        together: some files -> what ``read`` gives of those of them that are faster to read together; None where
-            none is.
     """
 
     name: str
@@ -129,7 +127,6 @@ class Dataset:
     expected: Expected | None = None
     roll: Roll | None = None
     parts: Callable[[Path], Iterable[Sequence | LeftOut]] | None = None
-    together: Callable[[Iterable[Path]], Mapping[Path, Sequence]] | None = None
 
     def all_in(self, path: Path) -> Iterable[Sequence | LeftOut]:
         """All sequences in a file, and what in it is left out; a ``FileError`` when it is broken."""

@@ -73,24 +73,11 @@ class _Job:
     table: Mapping[str, Mapping[str, str]] | None = None
     untrimmed: bool = False
 
-    def each(self, paths: tuple[Path, ...]) -> list[list[Outcome]]:
-        """All that comes of each of some files."""
-        read: Mapping[Path, Sequence] = {}
-        together = self._data.together if self._data else None
-        if together is not None:
-            with suppress(Exception):  # one by one it is known which file is to blame
-                read = together(paths)
-        return [self._outcomes(path, read.get(path)) for path in paths]
-
-    @property
-    def _data(self) -> Dataset | None:
-        return _dataset(self.dataset)
-
-    def _outcomes(self, path: Path, clip: Sequence | None) -> list[Outcome]:
-        """All that comes of a file, its clip where that is read. One strange file must not end a long import."""
+    def outcomes(self, path: Path) -> list[Outcome]:
+        """All that comes of a file. One strange file must not end a long import."""
         found: list[Outcome] = []
         try:
-            for one in self._read(path, clip):
+            for one in self._read(path):
                 found += [one] if isinstance(one, LeftOut) else self._parts(path, one)
         except Exception as error:
             found.append(_left_out(path, error))
@@ -117,10 +104,11 @@ class _Job:
             except UserError as error:
                 yield _left_out(path, error)
 
-    def _read(self, path: Path, clip: Sequence | None) -> Iterable[Outcome]:
+    def _read(self, path: Path) -> Iterable[Outcome]:
         source = self.source(path)
-        if self._data:
-            for one in self._data.all_in(path) if clip is None else [clip]:
+        data = _dataset(self.dataset)
+        if data:
+            for one in data.all_in(path):
                 if isinstance(one, Sequence):
                     one = one.described(tags={**one.tags, "source": source})
                 yield one
@@ -547,7 +535,7 @@ def _make_chunk(job: _Job, seed: int, first: int, last: int) -> list[list[Outcom
 
 
 def _read_chunk(job: _Job, paths: tuple[Path, ...]) -> list[list[Outcome]]:
-    return job.each(paths)
+    return [job.outcomes(path) for path in paths]
 
 
 def _outcomes_of_pack(job: _Job, pack: Pack, done: int, processes: int) -> Iterator[list[Outcome]]:

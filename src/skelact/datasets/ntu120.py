@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skelact.datasets import ntu60
 from skelact.datasets.dataset import Dataset, Expected, Listing, Tags
-from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, read_clips, roll_of
+from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, roll_of
 from skelact.skeletons import NTU25
 
 CLASSES = (
@@ -117,7 +117,6 @@ DATASET = Dataset(
     classes=CLASSES,
     find=find,
     read=partial(read_clip, classes=CLASSES),
-    together=partial(read_clips, classes=CLASSES),
     splits={"xsub": partial(across_subjects, TRAINING), "xset": across_setups},
     expected=Expected(113_945, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
     roll=roll_of(((ntu60.PEOPLE, ntu60.ACTIONS), (PEOPLE, ACTIONS)), listed=535, digest="58d30a6fdf262ab9"),

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from skelact.datasets.dataset import Dataset, Expected, Listing, Tags
-from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, read_clips, roll_of
+from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, roll_of
 from skelact.skeletons import NTU25
 
 CLASSES = (
@@ -119,7 +119,6 @@ DATASET = Dataset(
     classes=CLASSES,
     find=find,
     read=partial(read_clip, classes=CLASSES),
-    together=partial(read_clips, classes=CLASSES),
     splits={"xsub": partial(across_subjects, TRAINING), "xview": across_views},
     expected=Expected(56_578, {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}),
     roll=roll_of(((PEOPLE, ACTIONS),), listed=302, digest="3ff503429ae912d9"),

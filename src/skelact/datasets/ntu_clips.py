@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from skelact.datasets.dataset import Listing, Roll, Tags
 from skelact.datasets.files import Pattern, find_clips, read_names, walk
 from skelact.errors import FileError, UserError
-from skelact.readers.ntu import read_ntu, read_together
+from skelact.readers.ntu import read_ntu
 from skelact.sequences import Sequence
 
 PATTERN = Pattern(
@@ -92,24 +90,10 @@ def read_clip(path: Path, classes: tuple[str, ...]) -> Sequence:
     Raises:
         FileError: the file is broken, or its name is none of the benchmark's.
     """
-    about = _label_and_tags(path, classes)
-    return read_ntu(path).described(**about)
-
-
-def read_clips(paths: Iterable[Path], classes: tuple[str, ...]) -> dict[Path, Sequence]:
-    """What ``read_clip`` gives of some files, faster than one by one; without those that it may refuse."""
-    clips = {}
-    for path, clip in read_together(paths).items():
-        with suppress(FileError):
-            clips[path] = clip.described(**_label_and_tags(path, classes))
-    return clips
-
-
-def _label_and_tags(path: Path, classes: tuple[str, ...]) -> dict[str, Any]:
     tags = PATTERN.numbers(path)
     if not 1 <= tags["action"] <= len(classes):
         raise FileError(path, f"action {tags['action']} is none of this data set's (1 to {len(classes)})")
-    return {"label": classes[tags["action"] - 1], "tags": tags}
+    return read_ntu(path).described(label=classes[tags["action"] - 1], tags=tags)
 
 
 def across_subjects(training: Iterable[int], tags: Tags) -> str | None:

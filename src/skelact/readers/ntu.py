@@ -11,8 +11,6 @@ Source: Shahroudy et al., "NTU RGB+D", CVPR 2016, and the ``read_skeleton_file``
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +20,37 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.files import read_bytes
-from skelact.readers.ntu_plain import BODY_VALUES, JOINT_VALUES, JOINTS, Bodies, read_plain
 from skelact.readers.reader import Reader
 from skelact.readers.text import ZERO, Words, numbers, read_words, shown, whole_number
 from skelact.sequences import Sequence
 from skelact.skeletons import NTU25
 
+try:
+    from skelact.readers.ntu_fast import read_bodies
+except ImportError:  # no C compiler was at hand
+
+    def read_bodies(data: bytes, /) -> tuple[int, bytearray] | None:  # noqa: ARG001
+        """Nothing: every file is read the slow way."""
+        return None
+
+
 FPS = 30.0
-TOGETHER = 1 << 20  # bytes of files that are read together
+JOINTS = len(NTU25)
+BODY_VALUES = 10
+JOINT_VALUES = 12
 STATE = JOINT_VALUES - 1  # column of the tracking state
 CONFIDENCE = np.array([0.0, 0.5, 1.0], dtype=np.float32)  # not tracked, inferred, tracked
 START = re.compile(rb"\s*\d+\s*\n(0\s*\n)*\d+\s*\n\s*\d+([ \t]+\S+){9}\s*\n")
+BODY = np.dtype(
+    [
+        ("frame", np.int64),
+        ("place", np.int64),  # in that frame
+        ("identity", np.int64),  # given by the Kinect
+        ("positions", np.float32, (JOINTS, 3)),  # NaN where a joint was not measured
+        ("states", np.uint8, JOINTS),
+    ],
+    align=True,
+)  # a body in a frame, as ntu_fast.c gives it
 
 
 @dataclass(frozen=True)
@@ -63,77 +81,46 @@ def read_ntu(path: Path) -> Sequence:
         FileError: the file is broken, or nobody is in it.
     """
     path = Path(path)
-    return _sequence(path, read_plain([read_bytes(path)])[0] or _read_any(path))
-
-
-def read_together(paths: Iterable[Path]) -> dict[Path, Sequence]:
-    """What ``read_ntu`` gives of some files, faster than one by one; without those that it may refuse."""
-    found: dict[Path, Sequence] = {}
-    for group in _groups(paths):
-        for path, bodies in zip(group, read_plain(list(group.values())), strict=True):
-            with suppress(FileError):
-                if bodies is not None:
-                    found[path] = _sequence(path, bodies)
-    return found
-
-
-def _groups(paths: Iterable[Path]) -> Iterator[dict[Path, bytes]]:
-    """Files with their bytes, as many as fit in the processor's cache."""
-    group: dict[Path, bytes] = {}
-    for path in paths:
-        with suppress(FileError):
-            data = read_bytes(path)
-            if group and sum(map(len, group.values())) + len(data) > TOGETHER:
-                yield group
-                group = {}
-            group[path] = data
-    if group:
-        yield group
-
-
-def _sequence(path: Path, bodies: Bodies) -> Sequence:
-    persons = int(bodies.place.max()) + 1
-    positions = _in_places(bodies, persons, _measured(bodies), np.nan)
-    if np.isnan(positions).all():
+    found = read_bodies(read_bytes(path))
+    frames, bodies = _read_any(path) if found is None else (found[0], np.frombuffer(found[1], dtype=BODY))
+    persons = int(bodies["place"].max()) + 1
+    sequence = Sequence(
+        _in_places(bodies, (frames, persons), bodies["positions"], np.nan),
+        NTU25,
+        FPS,
+        name=path.stem,
+        confidence=_in_places(bodies, (frames, persons), CONFIDENCE.take(bodies["states"]), 0.0),
+        track=_in_places(bodies, (frames, persons), bodies["identity"], -1),
+    )
+    if not sequence.valid.any():
         raise FileError(path, "nobody is in this recording: every joint of every body is at (0, 0, 0)")
-    confidence = _in_places(bodies, persons, CONFIDENCE.take(bodies.states), 0.0)
-    track = _in_places(bodies, persons, bodies.identity, -1)
-    return Sequence(positions, NTU25, FPS, name=path.stem, confidence=confidence, track=track)
+    return sequence
 
 
-def _measured(bodies: Bodies) -> NDArray[np.float32]:
-    """(B, V, 3) positions, NaN where a joint was not measured."""
-    measured = np.empty((*bodies.states.shape, 3), dtype=np.float32)
-    for coordinate, values in enumerate(bodies.positions_CBV):  # three long copies, not many of three numbers
-        measured[..., coordinate] = values
-    zero = bodies.positions_CBV[0] == 0
-    if zero.any():
-        measured[zero & (bodies.positions_CBV == 0).all(axis=0)] = np.nan
-    return measured
-
-
-def _in_places(bodies: Bodies, persons: int, values: NDArray[Any], missing: float) -> NDArray[Any]:
+def _in_places(
+    bodies: NDArray[np.void], shape: tuple[int, int], values: NDArray[Any], missing: float
+) -> NDArray[Any]:
     """(T, M, ...) of values (B, ...) of the bodies."""
-    if len(values) == bodies.frames * persons:  # everybody is in every frame
-        return values.reshape(bodies.frames, persons, *values.shape[1:])
-    every = np.full((bodies.frames, persons, *values.shape[1:]), missing, dtype=values.dtype)
-    every[bodies.frame, bodies.place] = values
+    frames, persons = shape
+    if len(values) == frames * persons:  # everybody is in every frame
+        return values.reshape(*shape, *values.shape[1:])
+    every = np.full((*shape, *values.shape[1:]), missing, dtype=values.dtype)
+    every[bodies["frame"], bodies["place"]] = values
     return every
 
 
-def _read_any(path: Path) -> Bodies:
-    """The bodies in a file, whatever its blanks and numbers look like; or what is wrong with it."""
+def _read_any(path: Path) -> tuple[int, NDArray[np.void]]:
+    """Frames and bodies in a file, whatever its blanks and numbers look like; or what is wrong with it."""
     words = read_words(path)
     found = _find_bodies(words)
     first = _first_words(words, found)
-    return Bodies(
-        frames=found.frames,
-        frame=np.array(found.frame),
-        place=np.array(found.place),
-        identity=np.array(found.identity),
-        positions_CBV=np.moveaxis(numbers(words, first[..., None] + np.arange(3)), -1, 0),
-        states=_states(words, first + STATE),
-    )
+    positions = numbers(words, first[..., None] + np.arange(3))
+    positions[(positions == 0).all(axis=-1)] = np.nan
+    bodies = np.zeros(len(found.line), dtype=BODY)
+    bodies["frame"], bodies["place"], bodies["identity"] = found.frame, found.place, found.identity
+    bodies["positions"] = positions
+    bodies["states"] = _states(words, first + STATE)
+    return found.frames, bodies
 
 
 def _find_bodies(words: Words) -> _Found:
