@@ -12,8 +12,10 @@ from skelact.batches import Batch, collate
 from skelact.batches.batch import People
 from skelact.config import EncoderSettings
 from skelact.encoders import ENCODERS, Encoder, build_encoder
-from skelact.encoders.graph import GraphConv, GraphStack
+from skelact.encoders.folded import highest_of_three
+from skelact.encoders.graph import GraphConv
 from skelact.encoders.people import PersonBatchNorm, distinct_people
+from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
@@ -111,6 +113,49 @@ def test_person_norm_counts_repeated_people() -> None:
     (ours,) = torch.autograd.grad((y[[0, 1, 1, 1, 2, 2]] * direction).sum(), x, retain_graph=True)
     (theirs,) = torch.autograd.grad((z * direction).sum(), x)
     torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+def used_encoder() -> Encoder:
+    """In evaluation mode, as a training may leave it: nothing is where it started."""
+    encoder = make_encoder(SBU15, 2, 12).double().eval()
+    for name, value in encoder.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2.0)
+        elif value.is_floating_point():
+            value += 0.2 * torch.randn_like(value)
+    return encoder
+
+
+def test_folded_norms_change_no_feature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no gradient is asked for, norms are in the products and people come in parts."""
+    encoder = used_encoder()
+    batch = make_batch(SBU15, 2, 12, alone=3).to("cpu", torch.float64)
+    plain = encoder.embed(batch)
+    assert plain.requires_grad
+    for room in (1 << 25, 1 << 14):
+        monkeypatch.setattr("skelact.encoders.stack.ROOM", room)
+        with torch.no_grad():
+            torch.testing.assert_close(encoder.embed(batch), plain, rtol=1e-9, atol=1e-9)
+
+
+def test_folded_norms_in_bfloat16_are_not_further_off() -> None:
+    encoder = used_encoder().float()
+    batch = make_batch(SBU15, 2, 12, alone=3)
+    exact = encoder.embed(batch).detach()
+    off = []
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients), torch.autocast("cpu", torch.bfloat16):
+            features = encoder.embed(batch)
+        off.append(float((features.detach().float() - exact).norm() / exact.norm()))
+    assert 0.0 < off[0] < 0.05
+    assert 0.0 < off[1] < 1.5 * off[0]
+
+
+@pytest.mark.parametrize(("people", "frames"), [(2, 7), (1, 1), (3, 2)])
+def test_the_highest_of_three_frames_is_that_of_pooling(people: int, frames: int) -> None:
+    x = torch.randn(people, 8, 5, frames)[:, 2:6]
+    pooled = nn.functional.max_pool2d(x, (1, 3), stride=1, padding=(0, 1))
+    assert torch.equal(highest_of_three(x), pooled)
 
 
 @pytest.mark.parametrize("norm", ["joint", "coordinate"])

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skelact.config import EncoderSettings
-from skelact.encoders.people import Distinct, PersonBatchNorm
+from skelact.encoders.people import PersonBatchNorm
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
@@ -30,10 +29,15 @@ class PointConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out * parts, V, T)."""
-        people, channels, joints, frames = x.shape
-        weight = self.weight.expand(people, -1, -1)  # a batched product: on a CPU twice as fast as conv2d
-        y = torch.baddbmm(self.bias[:, None], weight, x.reshape(people, channels, joints * frames))
-        return y.view(people, -1, joints, frames)
+        return point_product(x, self.weight, self.bias)
+
+
+def point_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(P, C_in, V, T), (C_out, C_in) and (C_out,) -> (P, C_out, V, T): each joint in each frame by itself."""
+    people, channels, joints, frames = x.shape
+    each = weight.expand(people, -1, -1)  # a batched product: on a CPU twice as fast as conv2d
+    y = torch.baddbmm(bias[:, None], each, x.reshape(people, channels, joints * frames))
+    return y.view(people, -1, joints, frames)
 
 
 class GraphConv(nn.Module):
@@ -67,9 +71,12 @@ class GraphConv(nn.Module):
         differences = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2)).flatten(3)  # (P, 3, r, V V)
         scaled = self.refine_weight * self.alpha
         refined = torch.matmul(scaled, differences).view(people, 3, self.channels_out, joints, joints)
-        fixed = self.graph.unsqueeze(1) + (self.refine_bias * self.alpha)[:, :, None, None]  # (3, C, V, V)
-        together = (refined + fixed).permute(0, 2, 3, 1, 4)
+        together = (refined + self.fixed_topology()).permute(0, 2, 3, 1, 4)
         return together.reshape(people, self.channels_out, joints, 3 * joints)
+
+    def fixed_topology(self) -> Tensor:
+        """(3, C_out, V, V): the part of the topology that is the same for all people."""
+        return self.graph.unsqueeze(1) + (self.refine_bias * self.alpha)[:, :, None, None]
 
     def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T), before the residual."""
@@ -104,16 +111,17 @@ class TemporalConv(nn.Module):
         active, plain = reduced.split([3 * branch, branch], dim=1)
         near, far, pooled = F.relu(active).chunk(3, dim=1)
         scales = [
-            self._convolve(near, 0, dilation=1),
-            self._convolve(far, 1, dilation=2),
+            convolve_time(near, self.kernels[0], self.kernel_bias[0], dilation=1),
+            convolve_time(far, self.kernels[1], self.kernel_bias[1], dilation=2),
             F.max_pool2d(pooled, (1, 3), stride=1, padding=(0, 1)),
         ]
         return torch.cat([self.norm(torch.cat(scales, dim=1), copies), plain], dim=1)
 
-    def _convolve(self, x: Tensor, branch: int, dilation: int) -> Tensor:
-        padding = (TEMPORAL_KERNEL - 1) // 2 * dilation
-        kernel = self.kernels[branch].unsqueeze(2)
-        return F.conv2d(x, kernel, self.kernel_bias[branch], padding=(0, padding), dilation=(1, dilation))
+
+def convolve_time(x: Tensor, kernels: Tensor, bias: Tensor, dilation: int) -> Tensor:
+    """(P, C_in, V, T), (C_out, C_in, K) and (C_out,) -> (P, C_out, V, T), each joint by itself."""
+    padding = (kernels.shape[2] - 1) // 2 * dilation
+    return F.conv2d(x, kernels.unsqueeze(2), bias, padding=(0, padding), dilation=(1, dilation))
 
 
 class GraphBlock(nn.Module):
@@ -139,43 +147,3 @@ class GraphBlock(nn.Module):
         y = F.relu_(self.graph(x, copies).add_(parts[0]))  # in place: large, and nobody else has seen it
         y = self.time(y, copies)
         return F.relu_(y.add_(parts[-1]) if self.residual else y)
-
-
-class GraphStack(nn.Module):
-    """Input norm and graph blocks: clips -> features of every joint in every frame.
-
-    Args:
-        skeleton: the layout; its graph starts the learnable one.
-        persons: M, people in a clip.
-        coordinates: C of the positions.
-        settings: widths of the blocks, their gain at the start, what the input norm shares. One norm for each
-            coordinate of each joint is the paper's: then joints that hardly move, and show who somebody is
-            rather than what is done, weigh as much as hands. One for each coordinate keeps their proportion.
-    """
-
-    def __init__(self, skeleton: Skeleton, persons: int, coordinates: int, settings: EncoderSettings) -> None:
-        super().__init__()
-        own = persons * len(skeleton) if settings.input_norm == "joint" else 1
-        self.input_norm = nn.BatchNorm1d(own * coordinates)
-        widths, gain = settings.graph_widths, settings.graph_gain
-        sizes = (coordinates, *widths)
-        self.blocks = nn.ModuleList(
-            GraphBlock(c_in, c_out, skeleton, residual=block > 0, gain=gain)
-            for block, (c_in, c_out) in enumerate(zip(sizes, widths, strict=False))
-        )
-
-    def forward(self, positions: Tensor, who: Distinct | None) -> Tensor:
-        """Features of each person, (P, C', V, T).
-
-        Args:
-            positions: (N, T, M, V, C), 0 where not valid.
-            who: the P of the N * M people who are computed; all of them when None.
-        """
-        _, frames, _, joints, coordinates = positions.shape
-        normed = self.input_norm(positions.reshape(-1, self.input_norm.num_features)).view(positions.shape)
-        x: Tensor = normed.permute(0, 2, 4, 3, 1).reshape(-1, coordinates, joints, frames)
-        if who is not None:
-            x = x.index_select(0, who.rows)
-        for block in self.blocks:
-            x = block(x, who.copies if who else None)
-        return x

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from skelact.batches import Batch
 from skelact.config import EncoderSettings
 from skelact.encoders.encoder import Encoder
-from skelact.encoders.graph import GraphStack
 from skelact.encoders.people import Distinct, distinct_people
+from skelact.encoders.stack import GraphStack
 from skelact.encoders.transformer import Transformer
 from skelact.errors import UserError
 from skelact.skeletons import Skeleton
