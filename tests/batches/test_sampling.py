@@ -9,8 +9,7 @@ from skelact.batches import Batch, collate
 from skelact.batches.sampling import (
     centre_crop_resize,
     crop_resize,
-    random_crop_lengths,
-    random_crop_resize,
+    windows,
 )
 from skelact.skeletons import KINECT20
 
@@ -18,6 +17,11 @@ from skelact.skeletons import KINECT20
 def make_batch(lengths: list[int], persons: int = 2, seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     return collate([rng.normal(size=(n, persons, 20, 3)) for n in lengths], KINECT20)
+
+
+def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
+    shares = torch.rand(len(batch), 2, generator=rng)
+    return crop_resize(batch, *windows(batch.frames, shares, min_crop, min_frames), frames)
 
 
 def test_resize_equals_image_resizing_with_half_pixel_centres() -> None:
@@ -76,14 +80,17 @@ def test_crop_lengths_are_as_stated() -> None:
     """floor(n u) with u ~ U(0.1, 1), at least 64 and at most n."""
     rng = torch.Generator().manual_seed(0)
     draws = 100_000
-    long = random_crop_lengths(torch.full((draws,), 300), 0.1, 64, rng)
+    start, long = windows(torch.full((draws,), 300), torch.rand(draws, 2, generator=rng), 0.1, 64)
+    assert start.min() == 0
+    assert (start + long).max() == 300
     assert long.min() == 64
     assert long.max() <= 300
     below = (64 / 300 - 0.1) / 0.9  # share of draws that the lower bound lifts
     assert abs((long == 64).double().mean().item() - (below + 1 / 270)) < 0.005
     free = long[long > 64].double()
     assert abs(free.mean().item() - (65 + 299) / 2) < 1.0
-    short = random_crop_lengths(torch.full((1000,), 40), 0.1, 64, rng)
+    start, short = windows(torch.full((1000,), 40), torch.rand(1000, 2, generator=rng), 0.1, 64)
+    assert (start == 0).all()
     assert (short == 40).all()
 
 

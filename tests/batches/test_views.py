@@ -9,19 +9,16 @@ import torch
 
 from skelact.batches import Batch, collate, random_view
 from skelact.batches.augment import (
+    angles,
     apply_matrices,
-    chosen,
     exchange_sides,
     random_noise,
-    random_rotations,
-    random_shears,
     rotation_matrices,
+    shears,
 )
-from skelact.batches.mask import hide_frames, hide_joints, spatial_mask, temporal_mask
+from skelact.batches.mask import blocks_hidden, grow_mask, hide_frames, hide_joints
 from skelact.config import DataSettings, ViewSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
-
-CPU = torch.device("cpu")
 
 
 def make_batch(count: int, skeleton: Skeleton = NTU25, frames: int = 80, coordinates: int = 3) -> Batch:
@@ -32,6 +29,10 @@ def make_batch(count: int, skeleton: Skeleton = NTU25, frames: int = 80, coordin
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def random_rotations(count: int, max_degrees: float, tilt_degrees: float) -> torch.Tensor:
+    return rotation_matrices(angles(torch.rand(count, 5, generator=rng()), 3, max_degrees, tilt_degrees))
 
 
 def angles_of(matrices: torch.Tensor) -> torch.Tensor:
@@ -51,28 +52,27 @@ def test_rotation_matrices_turn_counterclockwise_x_then_y_then_z() -> None:
 
 
 def test_rotation_angles_are_as_stated() -> None:
-    batch = make_batch(6000, KINECT20, frames=1)
-    angles = angles_of(random_rotations(batch, 30.0, 1.0, rng()))
-    assert angles.min() > -1e-4
-    assert angles.max() < 30
-    large = angles > 1
+    found = angles_of(random_rotations(6000, 30.0, 1.0))
+    assert found.min() > -1e-4
+    assert found.max() < 30
+    large = found > 1
     assert (large.sum(dim=1) <= 1).all()  # one main axis
     shares = large.double().mean(dim=0)
     torch.testing.assert_close(shares, torch.full((3,), 29 / 90, dtype=torch.float64), atol=0.03, rtol=0)
-    main = angles[large].double()
+    main = found[large].double()
     assert abs(main.mean().item() - 15.5) < 0.5
 
 
 def test_rotation_keeps_distances_and_shear_has_unit_diagonal() -> None:
     batch = make_batch(5)
-    turned = apply_matrices(batch, random_rotations(batch, 30.0, 1.0, rng()))
+    turned = apply_matrices(batch, random_rotations(len(batch), 30.0, 1.0))
     before = (batch.positions[..., 1:, :] - batch.positions[..., :-1, :]).norm(dim=-1)
     after = (turned.positions[..., 1:, :] - turned.positions[..., :-1, :]).norm(dim=-1)
     torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-4)
-    shears = random_shears(make_batch(4000, KINECT20, frames=1), 1.0, rng())
-    diagonal = shears.diagonal(dim1=1, dim2=2)
+    matrices = shears(torch.rand(4000, 3, 3, generator=rng()), 1.0)
+    diagonal = matrices.diagonal(dim1=1, dim2=2)
     assert (diagonal == 1).all()
-    off = shears[:, ~torch.eye(3, dtype=torch.bool)]
+    off = matrices[:, ~torch.eye(3, dtype=torch.bool)]
     assert off.min() < -0.99
     assert off.max() > 0.99
     assert abs(off.double().std().item() - 1 / np.sqrt(3)) < 0.01
@@ -123,9 +123,9 @@ def test_a_view_without_noise_draws_as_if_there_were_no_such_setting() -> None:
 
 def test_masks_hide_as_many_as_stated() -> None:
     for skeleton, hidden in ((NTU25, 8), (KINECT20, 6), (SBU15, 5)):
-        mask = spatial_mask(skeleton, 300, 5, hidden, rng(), CPU)
+        mask = grow_mask(skeleton, torch.randint(len(skeleton), (300, 5), generator=rng()), hidden)
         assert (mask.sum(dim=1) == hidden).all()
-    frames = temporal_mask(64, 2000, 4, 6, rng(), CPU)
+    frames = blocks_hidden(torch.rand(2000, 16, generator=rng()), 64, 4, 6)
     assert (frames.sum(dim=1) == 24).all()
     blocks = frames.view(2000, 16, 4)
     assert (blocks.all(dim=2) == blocks.any(dim=2)).all()  # whole blocks of 4
@@ -150,7 +150,6 @@ def test_hidden_joints_keep_nothing() -> None:
 
 def test_each_change_happens_with_its_probability() -> None:
     batch = make_batch(3000, KINECT20, frames=1)
-    assert abs(chosen(batch, 0.5, rng()).double().mean().item() - 0.5) < 0.03
     data, views = DataSettings(frames=16), ViewSettings(min_frames=1)
     view = random_view(batch, data, views, rng())
     joints_hidden = ~view.valid.any(dim=1).any(dim=1)  # (N, V), in all frames

@@ -132,11 +132,14 @@ def backward(loss: Tensor) -> None:
 
 
 class Drawn(torch.Generator):
-    """Of the CPU, whichever device is asked for: only where it is made is looked at."""
+    """Of the CPU, whichever device it says it is on."""
+
+    device = torch.device("cpu")
 
     def __new__(cls, device: Any = "cpu") -> "Drawn":
-        del device
-        return super().__new__(cls, "cpu")
+        made = super().__new__(cls, "cpu")
+        made.device = torch.device(device)
+        return made
 
 
 @pytest.fixture

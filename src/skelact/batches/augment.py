@@ -1,6 +1,6 @@
 """Changes of a clip that do not change its action: rotation, shear, left-right exchange.
 
-Every function draws once per clip, batched on the batch's device, from the generator it is given.
+Where chance decides, it does so for each clip: by uniform numbers that are given (shares), or by a generator.
 """
 
 from dataclasses import replace
@@ -13,17 +13,6 @@ from skelact.batches.batch import Batch, send_small
 from skelact.skeletons import Skeleton
 
 
-def uniform(shape: tuple[int, ...], low: float, high: float, batch: Batch, rng: torch.Generator) -> Tensor:
-    """Uniform numbers in [low, high) with the batch's device and dtype."""
-    draw = torch.rand(shape, generator=rng, device=batch.device, dtype=batch.positions.dtype)
-    return low + (high - low) * draw
-
-
-def chosen(batch: Batch, probability: float, rng: torch.Generator) -> Tensor:
-    """(N,) bool: which clips are changed."""
-    return torch.rand(len(batch), generator=rng, device=batch.device) < probability
-
-
 def rotation_matrices(angles: Tensor) -> Tensor:
     """(N, 3, 3) rotations about x, then y, then z, of column vectors; ``angles`` (N, 3) in radians."""
     (sx, sy, sz), (cx, cy, cz) = torch.sin(angles).unbind(1), torch.cos(angles).unbind(1)
@@ -34,40 +23,33 @@ def rotation_matrices(angles: Tensor) -> Tensor:
     return torch.stack(entries, dim=1).view(-1, 3, 3)
 
 
-def random_rotations(
-    batch: Batch, max_degrees: float, tilt_degrees: float, rng: torch.Generator, main_axis: int | None = None
+def angles(
+    shares: Tensor, coordinates: int, max_degrees: float, tilt_degrees: float, main_axis: int | None = None
 ) -> Tensor:
-    """(N, C, C) rotations by ``random_angles``."""
-    coordinates = batch.positions.shape[-1]
-    angles = random_angles(batch, max_degrees, tilt_degrees, rng, main_axis)
-    return rotation_matrices(angles)[:, :coordinates, :coordinates]
+    """(N, 3) radians: about one main axis up to ``max_degrees``, about the two others up to ``tilt_degrees``.
 
+    In 2-D there is one rotation, in the plane. Source: SCD-Net, sec. "Implementation details".
 
-def random_angles(
-    batch: Batch, max_degrees: float, tilt_degrees: float, rng: torch.Generator, main_axis: int | None = None
-) -> Tensor:
-    """(N, 3) radians: about one main axis U(0, max_degrees), about the two others U(0, tilt_degrees).
-
-    The main axis is drawn uniformly unless given (0, 1, 2). In 2-D there is one rotation, in the plane.
-    Source: SCD-Net, sec. "Implementation details".
+    Args:
+        shares: (N, 5) in [0, 1): the main axis, the angle about it, an angle about each axis.
+        coordinates: 2 or 3.
+        max_degrees: largest angle about the main axis.
+        tilt_degrees: largest angle about the others.
+        main_axis: 0, 1 or 2; drawn where it is None.
     """
-    count, coordinates = len(batch), batch.positions.shape[-1]
-    angles = uniform((count, 3), 0.0, tilt_degrees, batch, rng)
-    main = uniform((count, 1), 0.0, max_degrees, batch, rng)
-    axis = torch.randint(3, (count, 1), generator=rng, device=batch.device)
+    axis, main, others = (shares[:, :1] * 3).long(), shares[:, 1:2] * max_degrees, shares[:, 2:] * tilt_degrees
     if coordinates == 2:
-        angles, axis = torch.zeros_like(angles), torch.full_like(axis, 2)
-    elif main_axis is not None:
+        others, main_axis = torch.zeros_like(others), 2
+    if main_axis is not None:
         axis = torch.full_like(axis, main_axis)
-    return angles.scatter(1, axis, main) * (pi / 180)
+    return others.scatter(1, axis, main) * (pi / 180)
 
 
-def random_shears(batch: Batch, amplitude: float, rng: torch.Generator) -> Tensor:
-    """(N, C, C) matrices with unit diagonal and off-diagonals U(-amplitude, amplitude)."""
-    coordinates = batch.positions.shape[-1]
-    shears = uniform((len(batch), coordinates, coordinates), -amplitude, amplitude, batch, rng)
-    shears.diagonal(dim1=1, dim2=2).fill_(1.0)
-    return shears
+def shears(shares: Tensor, amplitude: float) -> Tensor:
+    """(N, C, C) matrices with unit diagonal, all else in [-amplitude, amplitude) by ``shares`` (N, C, C)."""
+    matrices = -amplitude + 2 * amplitude * shares
+    matrices.diagonal(dim1=1, dim2=2).fill_(1.0)
+    return matrices
 
 
 def apply_matrices(batch: Batch, matrices: Tensor) -> Batch:
@@ -83,23 +65,18 @@ def random_noise(batch: Batch, largest: float, rng: torch.Generator) -> Batch:
     Two views of a recording share the jitter of its recorder, and no two recordings do. An encoder that is asked
     which views belong together learns to read it, unless each view has some of its own.
     """
-    frames, persons = batch.positions.shape[1:3]
-    return _moved(batch, draw_noise(batch, frames, persons, largest, rng))
+    return _moved(batch, draw_noise(tuple(batch.positions.shape), largest, rng))
 
 
-def draw_noise(batch: Batch, frames: int, persons: int, largest: float, rng: torch.Generator) -> Tensor:
-    """(N, F, M, V, C) noise of ``random_noise``."""
-    deviation = uniform((len(batch), 1, 1, 1, 1), 0.0, largest, batch, rng)
-    return deviation * _normal((len(batch), frames, persons, *batch.positions.shape[3:]), batch, rng)
+def draw_noise(shape: tuple[int, ...], largest: float, rng: torch.Generator) -> Tensor:
+    """Noise of ``random_noise`` for positions of a shape (N, T, M, V, C)."""
+    deviation = largest * torch.rand(shape[0], 1, 1, 1, 1, generator=rng, device=rng.device)
+    return deviation * torch.randn(shape, generator=rng, device=rng.device)
 
 
 def add_noise(batch: Batch, deviation: float, rng: torch.Generator) -> Batch:
     """Normal noise on every coordinate of what was measured, in the unit of the positions."""
-    return _moved(batch, deviation * _normal(tuple(batch.positions.shape), batch, rng))
-
-
-def _normal(shape: tuple[int, ...], batch: Batch, rng: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=rng, device=batch.device, dtype=batch.positions.dtype)
+    return _moved(batch, deviation * torch.randn(batch.positions.shape, generator=rng, device=rng.device))
 
 
 def _moved(batch: Batch, by: Tensor) -> Batch:

@@ -12,27 +12,15 @@ from skelact.skeletons import Skeleton
 LARGEST = 2**31 - 1
 
 
-def spatial_mask(
-    skeleton: Skeleton, count: int, seeds: int, hidden: int, rng: torch.Generator, device: torch.device
-) -> Tensor:
-    """(count, V) bool: joints to hide, grown around random seeds along the bones.
+def grow_mask(skeleton: Skeleton, seeds: Tensor, hidden: int) -> Tensor:
+    """(N, V) bool: joints to hide, grown around ``seeds`` (N, K) along the bones.
 
-    ``seeds`` joints are drawn uniformly with replacement; a joint scores the number of walks of two steps
-    that lead to it from the seeds; the ``hidden`` joints of the highest scores are hidden. Scores are often
-    equal, so how ties are settled changes how often a joint is hidden: see ``sorting_network``.
+    Seeds may be drawn more than once. A joint scores the number of walks of two steps that lead to it from the
+    seeds; the ``hidden`` joints of the highest scores are hidden. Scores are often equal, so how ties are settled
+    changes how often a joint is hidden: see ``sorting_network``.
 
     Source: SCD-Net, sec. "Structure-guided spatial masking".
     """
-    return grow_mask(skeleton, draw_seeds(skeleton, count, seeds, rng, device), hidden)
-
-
-def draw_seeds(skeleton: Skeleton, count: int, seeds: int, rng: torch.Generator, device: torch.device) -> Tensor:
-    """(count, seeds) joints, uniformly with replacement."""
-    return torch.randint(len(skeleton), (count, seeds), generator=rng, device=device)
-
-
-def grow_mask(skeleton: Skeleton, seeds: Tensor, hidden: int) -> Tensor:
-    """(N, V) bool: the ``hidden`` joints that most walks of two steps lead to from the ``seeds`` (N, K)."""
     walks = send_small(torch.from_numpy(skeleton.two_hop), seeds.device)
     top = sorting_network(walks[seeds].sum(dim=1))[:, len(skeleton) - hidden :]
     return torch.zeros(len(seeds), len(skeleton), dtype=torch.bool, device=seeds.device).scatter_(1, top, True)
@@ -88,17 +76,13 @@ def _partners(lane: Tensor, size: int) -> Iterator[Tensor]:
         block *= 2
 
 
-def temporal_mask(
-    frames: int, count: int, block: int, hidden: int, rng: torch.Generator, device: torch.device
-) -> Tensor:
-    """(count, frames) bool: frames to hide, ``hidden`` random blocks of ``block`` frames each.
+def blocks_hidden(shares: Tensor, frames: int, block: int, hidden: int) -> Tensor:
+    """(N, frames) bool: frames to hide, the ``hidden`` blocks of ``block`` frames with the smallest shares (N, B).
 
     Source: SCD-Net, sec. "Cube-based temporal masking".
     """
-    blocks = -(-frames // block)
-    order = torch.rand(count, blocks, generator=rng, device=device).argsort(dim=1)
-    mask = torch.zeros(count, blocks, dtype=torch.bool, device=device)
-    mask.scatter_(1, order[:, :hidden], True)
+    mask = torch.zeros_like(shares, dtype=torch.bool)
+    mask.scatter_(1, shares.argsort(dim=1, stable=True)[:, :hidden], True)
     return mask.repeat_interleave(block, dim=1)[:, :frames]
 
 

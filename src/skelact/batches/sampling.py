@@ -63,29 +63,21 @@ def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> 
     return positions.transpose(1, 2), valid.transpose(1, 2)
 
 
-def random_crop_lengths(frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator) -> Tensor:
-    """(N,) lengths of random windows: ``floor(n * u)``, u ~ U(min_crop, 1), in [min(min_frames, n), n].
+def windows(frames: Tensor, shares: Tensor, min_crop: float, min_frames: int) -> tuple[Tensor, Tensor]:
+    """(N,) starts and (N,) lengths of windows of clips.
 
+    The length is ``floor(n * u)``, u in [min_crop, 1), within [min(min_frames, n), n]; the start any possible one.
     Source: SCD-Net, sec. "Implementation details".
+
+    Args:
+        frames: (N,) int64, of the clips.
+        shares: (N, 2) in [0, 1): of the length, of the start.
+        min_crop: shortest window, share of the clip.
+        min_frames: but never shorter than this, where the clip is not.
     """
-    share = torch.rand(len(frames), generator=rng, device=frames.device, dtype=torch.float64)
-    length = (frames * (min_crop + (1 - min_crop) * share)).floor().long()
-    return length.clamp(min=min_frames).minimum(frames)
-
-
-def random_windows(
-    frames: Tensor, min_crop: float, min_frames: int, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """(N,) starts and (N,) lengths of random windows; the start is uniform among the possible ones."""
-    length = random_crop_lengths(frames, min_crop, min_frames, rng)
-    share = torch.rand(len(frames), generator=rng, device=frames.device, dtype=torch.float64)
-    return (share * (frames - length + 1)).floor().long().minimum(frames - length), length
-
-
-def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
-    """A random window of each clip, resized to ``frames``."""
-    start, length = random_windows(batch.frames, min_crop, min_frames, rng)
-    return crop_resize(batch, start, length, frames)
+    share_of_length, share_of_start = shares.double().unbind(1)
+    length = (frames * (min_crop + (1 - min_crop) * share_of_length)).long().clamp(min=min_frames).minimum(frames)
+    return (share_of_start * (frames - length + 1)).long().minimum(frames - length), length
 
 
 def centre_crop_resize(batch: Batch, frames: int, keep: float = 0.95) -> Batch:

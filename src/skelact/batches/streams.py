@@ -37,9 +37,14 @@ STREAMS = {"joint": _joints, "bone": bone_vectors, "motion": motion_vectors}
 
 def to_stream(batch: Batch, stream: str) -> Batch:
     """The batch as joint, bone or motion stream; an unknown name is a ``UserError``."""
+    check_stream(stream)
+    return STREAMS[stream](batch)
+
+
+def check_stream(stream: str) -> None:
+    """Raises a ``UserError`` where there is no such stream."""
     if stream not in STREAMS:
         raise unknown("stream", stream, STREAMS)
-    return STREAMS[stream](batch)
 
 
 __all__ = ["STREAMS", "bone_vectors", "motion_vectors", "to_stream"]
