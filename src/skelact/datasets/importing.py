@@ -93,7 +93,7 @@ class _Job:
 
     def source(self, path: Path) -> str:
         """The path within the source; one that begins with ``..`` where it lies outside, as labels may."""
-        return Path(os.path.relpath(path, self.root)).as_posix()
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
 
     def _parts(self, path: Path, sequence: Sequence) -> Iterator[Outcome]:
         """The sequence, or its clips where it has segments, cleaned."""
