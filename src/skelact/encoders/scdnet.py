@@ -5,12 +5,12 @@ Skeleton-based Action Recognition", AAAI 2024, sec. "Dual-path decoupling encode
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skelact.batches import Batch
 from skelact.config import EncoderSettings
 from skelact.encoders.encoder import Encoder
+from skelact.encoders.linear import Linear, linear
 from skelact.encoders.people import Distinct, distinct_people
 from skelact.encoders.stack import GraphStack
 from skelact.encoders.transformer import Transformer
@@ -25,7 +25,7 @@ class ClueHead(nn.Module):
         super().__init__()
         width = settings.width
         self.tokens = nn.Sequential(
-            nn.Linear(token_width, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width)
+            Linear(token_width, width), nn.LayerNorm(width), nn.ReLU(), Linear(width, width)
         )
         self.transformer = Transformer(width, settings.heads, settings.dropout, settings.layers)
 
@@ -55,7 +55,7 @@ class TemporalHead(ClueHead):
         for number, weight in enumerate(first.weight.view(len(total), persons, -1).unbind(1)):
             rows, place = who.by_place[number]
             # index_select and not [place]: its gradient is summed in a fixed order, on several threads too
-            total = total + F.linear(people.index_select(0, rows).contiguous(), weight).index_select(0, place)
+            total = total + linear(people.index_select(0, rows).contiguous(), weight).index_select(0, place)
         return total
 
 

@@ -5,6 +5,8 @@ import copy
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skelact.encoders.linear import Linear, linear
+
 
 class TransformerLayer(nn.Module):
     """Self-attention and a feed-forward part, each followed by a norm.
@@ -19,13 +21,13 @@ class TransformerLayer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(width, heads, dropout)  # holds the weights
-        self.linear1, self.linear2 = nn.Linear(width, width), nn.Linear(width, width)
+        self.linear1, self.linear2 = Linear(width, width), Linear(width, width)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = dropout
 
     def project(self, tokens: Tensor) -> Tensor:
         """Queries, keys and values of tokens: (..., D) -> (..., 3 D)."""
-        return F.linear(tokens, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias)
+        return linear(tokens, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias)
 
     def forward(self, tokens: Tensor, projected: Tensor) -> Tensor:
         """(N, S, D) and their projections (N, S, 3 D) -> (N, S, D)."""
@@ -34,7 +36,8 @@ class TransformerLayer(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (N, heads, S, D / heads)
         dropout = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        attended = self.self_attn.out_proj(attended.transpose(1, 2).flatten(2))
+        out = self.self_attn.out_proj
+        attended = linear(attended.transpose(1, 2).flatten(2), out.weight, out.bias)
         tokens = self.norm1(tokens + self._dropped(attended))
         hidden = self._dropped(F.relu(self.linear1(tokens)))
         normed: Tensor = self.norm2(tokens + self._dropped(self.linear2(hidden)))
