@@ -11,13 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__) /* several versions, the processor's is taken */
-#define ANY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+/* Two versions, of which the processor's is taken; what they call has to be part of them. */
+#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__)
+#define ANY_PROCESSOR __attribute__((target_clones("avx2", "default")))
+#define PART static inline __attribute__((always_inline))
 #else
 #define ANY_PROCESSOR
+#define PART static inline
+#endif
+
+/* Says that memory will be written soon, so that it is fetched meanwhile. */
+#if defined(__GNUC__)
+#define WRITTEN_SOON(place) __builtin_prefetch(place, 1)
+#else
+#define WRITTEN_SOON(place) (void)(place)
 #endif
 
 enum { MOST_COORDINATES = 3, LANE_BITS = 12, MOST_JOINTS = 1 << LANE_BITS, MOST_SCORE = 1 << 18 };
+enum { LINE = 16, JOINTS_AHEAD = 4 }; /* numbers in a line of a cache; how far ahead lines are fetched */
 
 /* What `make_views` is given: whole numbers, fractions and arrays, as three tuples in this order. */
 typedef struct {
@@ -52,7 +63,7 @@ typedef struct {
 } Work;
 
 /* Linear between two frames; between a measured and a missing joint the measured one counts alone. */
-static inline void resize(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person, int whole)
+PART void resize(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person, int whole)
 {
     const Py_ssize_t joints = v->joints, coordinates = v->coordinates, numbers = joints * coordinates;
     const Py_ssize_t last = s->start + s->length - 1;
@@ -82,7 +93,7 @@ static inline void resize(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t p
     }
 }
 
-static inline void add_noise(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person)
+PART void add_noise(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person)
 {
     const Py_ssize_t numbers = v->joints * v->coordinates;
     for (Py_ssize_t frame = 0; frame < v->frames; frame++) {
@@ -93,7 +104,7 @@ static inline void add_noise(const Views *v, Work *s, Py_ssize_t view, Py_ssize_
 }
 
 /* Each joint less its parent, which may come before or after it: a frame is copied first. */
-static inline void to_bones(const Views *v, Work *s, int whole)
+PART void to_bones(const Views *v, Work *s, int whole)
 {
     const Py_ssize_t joints = v->joints, coordinates = v->coordinates, numbers = joints * coordinates;
     for (Py_ssize_t frame = 0; frame < v->frames; frame++) {
@@ -113,7 +124,7 @@ static inline void to_bones(const Views *v, Work *s, int whole)
 }
 
 /* Each frame's difference to the next; the last is not shown. */
-static inline void to_motion(const Views *v, Work *s, int whole)
+PART void to_motion(const Views *v, Work *s, int whole)
 {
     const Py_ssize_t joints = v->joints, numbers = joints * v->coordinates, last = v->frames - 1;
     for (Py_ssize_t k = 0; k < last * numbers; k++)
@@ -122,14 +133,14 @@ static inline void to_motion(const Views *v, Work *s, int whole)
         s->measured[k] &= s->measured[k + joints];
 }
 
-static inline void clear_unknown(const Views *v, Work *s)
+PART void clear_unknown(const Views *v, Work *s)
 {
     for (Py_ssize_t k = 0; k < v->frames * v->joints; k++)
         if (!s->measured[k])
             memset(s->table + k * v->coordinates, 0, (size_t)v->coordinates * sizeof(float));
 }
 
-static inline void hide_frames(const Views *v, Work *s, int whole)
+PART void hide_frames(const Views *v, Work *s, int whole)
 {
     const Py_ssize_t joints = v->joints, numbers = joints * v->coordinates;
     for (Py_ssize_t frame = 0; frame < v->frames; frame++)
@@ -141,7 +152,7 @@ static inline void hide_frames(const Views *v, Work *s, int whole)
 }
 
 /* See `windows`. */
-static inline void decide_window(const Views *v, Work *s, const float *chance, Py_ssize_t frames)
+PART void decide_window(const Views *v, Work *s, const float *chance, Py_ssize_t frames)
 {
     const double share = v->min_crop + (1 - v->min_crop) * (double)chance[0];
     Py_ssize_t length = (Py_ssize_t)((double)frames * share);
@@ -152,7 +163,7 @@ static inline void decide_window(const Views *v, Work *s, const float *chance, P
 }
 
 /* The shear after the rotations about x, y and z: see `angles`, `shears` and `rotation_matrices`. */
-static inline void decide_matrix(const Views *v, Work *s, const float *turn, const float *shear)
+PART void decide_matrix(const Views *v, Work *s, const float *turn, const float *shear)
 {
     const Py_ssize_t size = v->coordinates;
     const float coin = (float)v->probability, radians = (float)(3.14159265358979323846 / 180);
@@ -179,7 +190,7 @@ static inline void decide_matrix(const Views *v, Work *s, const float *turn, con
         }
 }
 
-static inline void compare(int32_t *lanes, Py_ssize_t one, Py_ssize_t two)
+PART void compare(int32_t *lanes, Py_ssize_t one, Py_ssize_t two)
 {
     const int32_t a = lanes[one], b = lanes[two];
     const int turn = (a >> LANE_BITS) > (b >> LANE_BITS);
@@ -188,7 +199,7 @@ static inline void compare(int32_t *lanes, Py_ssize_t one, Py_ssize_t two)
 }
 
 /* Sorts by score, ties as in a bitonic network: see `sorting_network`. */
-static inline void sort_lanes(int32_t *lanes, Py_ssize_t size)
+PART void sort_lanes(int32_t *lanes, Py_ssize_t size)
 {
     for (Py_ssize_t block = 2; block <= size; block *= 2) {
         for (Py_ssize_t lane = 0; lane < size; lane++)
@@ -202,7 +213,7 @@ static inline void sort_lanes(int32_t *lanes, Py_ssize_t size)
 }
 
 /* The joints that most walks lead to from the seeds: see `grow_mask`. */
-static inline void decide_joints(const Views *v, Work *s, const float *chance)
+PART void decide_joints(const Views *v, Work *s, const float *chance)
 {
     const Py_ssize_t joints = v->joints;
     Py_ssize_t size = 1;
@@ -225,7 +236,7 @@ static inline void decide_joints(const Views *v, Work *s, const float *chance)
 }
 
 /* The blocks with the smallest numbers: see `blocks_hidden`. */
-static inline void decide_frames(const Views *v, Work *s, const float *chance)
+PART void decide_frames(const Views *v, Work *s, const float *chance)
 {
     const float *number = chance + 1;
     memset(s->shown, 1, (size_t)v->frames);
@@ -244,12 +255,12 @@ static inline void decide_frames(const Views *v, Work *s, const float *chance)
     }
 }
 
-static inline Py_ssize_t chances_of_a_view(const Views *v)
+PART Py_ssize_t chances_of_a_view(const Views *v)
 {
     return 2 + 6 + (1 + v->coordinates * v->coordinates) + 1 + (1 + v->seeds) + (1 + v->blocks);
 }
 
-static inline void decide(const Views *v, Work *s, Py_ssize_t view)
+PART void decide(const Views *v, Work *s, Py_ssize_t view)
 {
     const float *window = v->chances + view * chances_of_a_view(v), *turn = window + 2, *shear = turn + 6;
     const float *sides = shear + 1 + v->coordinates * v->coordinates, *joints = sides + 1;
@@ -261,7 +272,7 @@ static inline void decide(const Views *v, Work *s, Py_ssize_t view)
 }
 
 /* One joint turned and sheared, time last: (C, F). */
-static inline void place_joint(const Views *v, const float *restrict in, const float *m, float *restrict out)
+PART void place_joint(const Views *v, const float *restrict in, const float *m, float *restrict out)
 {
     const Py_ssize_t frames = v->frames, numbers = v->joints * v->coordinates;
     if (v->coordinates == 2) {
@@ -278,7 +289,7 @@ static inline void place_joint(const Views *v, const float *restrict in, const f
     }
 }
 
-static inline void place_person(const Views *v, const Work *s, int whole, float *out, uint8_t *known)
+PART void place_person(const Views *v, const Work *s, int whole, float *out, uint8_t *known)
 {
     const Py_ssize_t joints = v->joints, frames = v->frames, numbers = v->coordinates * frames;
     for (Py_ssize_t joint = 0; joint < joints; joint++, out += numbers, known += frames) {
@@ -287,6 +298,8 @@ static inline void place_person(const Views *v, const Work *s, int whole, float 
             memset(known, 0, (size_t)frames);
             continue;
         }
+        for (Py_ssize_t k = 0; k < numbers; k += LINE)
+            WRITTEN_SOON(out + JOINTS_AHEAD * numbers + k);
         const Py_ssize_t source = s->exchanged ? (Py_ssize_t)v->mirror[joint] : joint;
         place_joint(v, s->table + source * v->coordinates, s->matrix, out);
         if (whole)
@@ -296,7 +309,7 @@ static inline void place_person(const Views *v, const Work *s, int whole, float 
     }
 }
 
-static inline void make_person(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person)
+PART void make_person(const Views *v, Work *s, Py_ssize_t view, Py_ssize_t person)
 {
     const Py_ssize_t slot = view % v->clips * v->persons + person, place = view * v->persons + person;
     const Py_ssize_t size = v->joints * v->frames;
