@@ -52,11 +52,14 @@ class GraphStack(nn.Module):
         x: Tensor = normed.permute(0, 2, 4, 3, 1).reshape(-1, coordinates, joints, frames)
         if who is not None:
             x = x.index_select(0, who.rows)
-        if not self.training and not torch.is_grad_enabled():
+        if not self.training and not self._asks_for_gradients(x):
             return self._in_use(x)
         for block in self.blocks:
             x = block(x, who.copies if who else None)
         return x
+
+    def _asks_for_gradients(self, x: Tensor) -> bool:
+        return torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
 
     def _in_use(self, x: Tensor) -> Tensor:
         """(P, C, V, T) -> (P, C', V, T), in the precision of products."""
