@@ -10,11 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -399,3 +401,11 @@ def test_a_torch_without_cuda_brought_no_cuda_along() -> None:
     names = {str(one.metadata["Name"]).lower() for one in distributions()}
     assert not [name for name in names if name.startswith(("nvidia-", "cuda-", "triton"))]
     assert "torchvision" not in names  # its builds break a torch without CUDA
+
+
+@pytest.mark.parametrize("name", ["skelact.batches.views_fast", "skelact.readers.ntu_fast"])
+def test_where_there_is_a_c_compiler_it_was_used(name: str) -> None:
+    compiler = str(sysconfig.get_config_var("CC") or "none").split()[0]
+    if not shutil.which(compiler) or not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
+        pytest.skip("no C compiler with Python's headers")
+    assert find_spec(name), "skelact was installed without its compiled parts: rm -r .venv/set-up and once more"

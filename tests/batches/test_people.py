@@ -1,7 +1,5 @@
 """Views made of people one by one equal the steps taken one after another, whatever is missing."""
 
-import shutil
-import sysconfig
 from dataclasses import replace
 
 import numpy as np
@@ -184,13 +182,6 @@ def test_numbers_that_lead_out_of_the_arrays_are_refused() -> None:
             random_view(wrong, DataSettings(), ViewSettings(), rng())
     with pytest.raises(ValueError, match="array 1 has"):
         random_view(replace(batch, valid=batch.valid[:1]), DataSettings(), ViewSettings(), rng())
-
-
-def test_where_there_is_a_c_compiler_views_are_compiled() -> None:
-    compiler = sysconfig.get_config_var("CC")
-    if not compiler or not shutil.which(compiler.split()[0]):
-        pytest.skip("no C compiler")
-    assert views_module.views_fast is not None, "skelact was installed without its compiled parts: install it anew"
 
 
 @settings(max_examples=30, deadline=None)
