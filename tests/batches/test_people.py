@@ -43,7 +43,7 @@ def make_batch(lengths: list[int], skeleton: Skeleton, lost: float, seed: int = 
 def step_by_step(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator) -> Batch:
     """The chain as the paper tells it, one change after another on the whole batch."""
     counts, coordinates = Counts.of(batch, data, views), batch.positions.shape[-1]
-    chance = decide(draw(batch, counts, rng, len(batch)), batch, data, views)
+    chance = decide(draw(batch, counts, rng, len(batch)), batch, counts, data, views)
     batch = crop_resize(batch, chance.start, chance.length, data.frames)
     if views.noise:
         batch = random_noise(batch, views.noise, rng)

@@ -18,19 +18,25 @@ from skelact.config import DataSettings, ViewSettings
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of joints and blocks of frames that settings given as shares come to."""
+    """What settings come to for a skeleton and a number of frames."""
 
     seeds: int  # joints that the spatial mask grows from
     joints: int  # that it hides
     blocks: int
     hidden_blocks: int  # of the temporal mask
+    main_axis: int | None  # of rotations, None where it is drawn
 
     @classmethod
     def of(cls, batch: Batch, data: DataSettings, views: ViewSettings) -> "Counts":
         """Those of a batch."""
         joints, blocks = len(batch.skeleton), -(-data.frames // views.block_frames)
-        seeds = max(round(views.seed_joints * joints), 1)
-        return cls(seeds, round(views.hidden_joints * joints), blocks, round(views.hidden_blocks * blocks))
+        return cls(
+            seeds=max(round(views.seed_joints * joints), 1),
+            joints=round(views.hidden_joints * joints),
+            blocks=blocks,
+            hidden_blocks=round(views.hidden_blocks * blocks),
+            main_axis="xyz".index(batch.skeleton.up[1]) if views.upright else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,6 @@ class Chances:
     def columns(cls, batch: Batch, counts: Counts) -> list[int]:
         """How many columns each has."""
         return [2, 6, 1 + batch.positions.shape[-1] ** 2, 1, 1 + counts.seeds, 1 + counts.blocks]
-
-    def coin(self, name: str, probability: float) -> Tensor:
-        """(R,) bool: in which views the coin of a field falls on the side of a change."""
-        column: Tensor = getattr(self, name)[:, 0]
-        return column < probability
 
 
 @dataclass(frozen=True)
@@ -74,26 +75,28 @@ def draw(batch: Batch, counts: Counts, rng: torch.Generator, rows: int) -> Tenso
     return torch.rand(rows, sum(Chances.columns(batch, counts)), generator=rng, device=rng.device)
 
 
-def decide(numbers: Tensor, batch: Batch, data: DataSettings, views: ViewSettings) -> Decisions:
+def decide(numbers: Tensor, batch: Batch, counts: Counts, data: DataSettings, views: ViewSettings) -> Decisions:
     """What a row of numbers means for each view."""
-    counts, (count, coordinates) = Counts.of(batch, data, views), (len(numbers), batch.positions.shape[-1])
+    count, coordinates = len(numbers), batch.positions.shape[-1]
     chances = Chances(*torch.split(numbers, Chances.columns(batch, counts), dim=1))
-    start, length = windows(
-        batch.frames.repeat(count // len(batch)), chances.window, views.min_crop, views.min_frames
-    )
-    main_axis = "xyz".index(batch.skeleton.up[1]) if views.upright else None
-    turned = chances.coin("turn", views.probability)[:, None]
-    sheared = chances.coin("shear", views.probability)[:, None, None]
-    entries = chances.shear[:, 1:].view(count, coordinates, coordinates)
-    shown = numbers.new_zeros(count, dtype=torch.bool)
+
+    def coin(columns: Tensor) -> Tensor:
+        return columns[:, 0] < views.probability
+
+    lengths = batch.frames.repeat(count // len(batch))
+    start, length = windows(lengths, chances.window, views.min_crop, views.min_frames)
+    turns = angles(chances.turn[:, 1:], coordinates, views.rotate_degrees, views.tilt_degrees, counts.main_axis)
+    matrices = shears(chances.shear[:, 1:].view(count, coordinates, coordinates), views.shear)
+    same = torch.eye(coordinates, device=numbers.device)
+    blocks = blocks_hidden(chances.frames[:, 1:], data.frames, views.block_frames, counts.hidden_blocks)
+    never = numbers.new_zeros(count, dtype=torch.bool)
     return Decisions(
-        start,
-        length,
-        angles(chances.turn[:, 1:], coordinates, views.rotate_degrees, views.tilt_degrees, main_axis) * turned,
-        torch.where(sheared, shears(entries, views.shear), torch.eye(coordinates, device=numbers.device)),
-        chances.coin("sides", views.probability) if views.flip else shown,
-        (chances.joints[:, 1:] * len(batch.skeleton)).long(),
-        chances.coin("joints", views.probability) if counts.joints else shown,
-        blocks_hidden(chances.frames[:, 1:], data.frames, views.block_frames, counts.hidden_blocks)
-        & chances.coin("frames", views.probability)[:, None],
+        start=start,
+        length=length,
+        angles=turns * coin(chances.turn)[:, None],
+        shears=torch.where(coin(chances.shear)[:, None, None], matrices, same),
+        exchanged=coin(chances.sides) if views.flip else never,
+        seeds=(chances.joints[:, 1:] * len(batch.skeleton)).long(),
+        grown=coin(chances.joints) if counts.joints else never,
+        hidden=blocks & coin(chances.frames)[:, None],
     )

@@ -46,13 +46,13 @@ def random_views(
 ) -> tuple[Batch, ...]:
     """``count`` random views of every clip, each as ``random_view`` makes them."""
     check_stream(data.stream)
-    rows = count * len(batch)
-    numbers, noise = draw(batch, Counts.of(batch, data, views), rng, rows), None
+    rows, counts = count * len(batch), Counts.of(batch, data, views)
+    numbers, noise = draw(batch, counts, rng, rows), None
     if views.noise:
         noise = draw_noise((rows, data.frames, *batch.positions.shape[2:]), views.noise, rng)
     on_cpu = batch.device.type == "cpu" and batch.positions.dtype == torch.float32
     make = _compiled if on_cpu and views_fast else _with_torch
-    positions, valid = make(batch, data, views, numbers, noise)
+    positions, valid = make(batch, counts, data, views, numbers, noise)
     frames = torch.full_like(batch.frames, data.frames)
     return tuple(
         replace(batch, positions=x, valid=valid, frames=frames, known=batch.people.seen_in_part())
@@ -67,10 +67,10 @@ def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
 
 
 def _with_torch(
-    batch: Batch, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
+    batch: Batch, counts: Counts, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Positions (R, F, M, V, C), time last in memory, and (R, F, M, V) where they are known; on any device."""
-    decisions = decide(numbers, batch, data, views)
+    decisions = decide(numbers, batch, counts, data, views)
     rows, clips, persons = len(numbers), len(batch), batch.positions.shape[2]
     there, whole = batch.people.there, bool((batch.people.whole | ~batch.people.there).all())
     who = there.repeat(rows // clips, 1).nonzero().T.contiguous()  # the people who are there, in all views
@@ -81,7 +81,7 @@ def _with_torch(
     if noise is not None:
         people = people.with_positions(people.positions + noise[view, :, person].unsqueeze(2), people.valid)
     people = to_stream(people, data.stream)
-    changes = _changes(decisions, batch, Counts.of(batch, data, views).joints, view)
+    changes = _changes(decisions, batch, counts.joints, view)
     return change_people(people, changes, view * persons + person, (rows, persons))
 
 
@@ -96,14 +96,14 @@ def _changes(decisions: Decisions, batch: Batch, hidden: int, view: Tensor) -> C
 
 
 def _compiled(
-    batch: Batch, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
+    batch: Batch, counts: Counts, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """What ``_with_torch`` gives, on a CPU, person by person while they are in its cache."""
-    rows, skeleton, counts = len(numbers), batch.skeleton, Counts.of(batch, data, views)
+    rows, skeleton = len(numbers), batch.skeleton
     clips, longest, persons, joints, coordinates = batch.positions.shape
     positions = torch.empty(rows, persons, joints, coordinates, data.frames)
     valid = torch.empty(rows, persons, joints, data.frames, dtype=torch.bool)
-    main_axis = "xyz".index(skeleton.up[1]) if views.upright else -1
+    main_axis = -1 if counts.main_axis is None else counts.main_axis
     sizes = clips, rows, longest, persons, joints, coordinates, data.frames
     masks = counts.seeds, counts.joints, counts.blocks, counts.hidden_blocks, views.block_frames
     whole = *sizes, *masks, views.min_frames, main_axis, views.flip, data.stream == "motion"
