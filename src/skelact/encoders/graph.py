@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skelact.encoders.people import PersonBatchNorm
+from skelact.encoders.compiled import Scales, SumNeighbours, usable
+from skelact.encoders.people import PersonBatchNorm, rectified_sum
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
@@ -63,10 +64,15 @@ class GraphConv(nn.Module):
         self.norm = PersonBatchNorm(channels_out)
         nn.init.constant_(self.norm.weight, gain)
 
-    def topology(self, x: Tensor) -> Tensor:
-        """(P, C_out, V, 3 V): what joint u takes from joint v in each partition."""
+    def related(self, x: Tensor) -> Tensor:
+        """(P, 2, 3, r, V): the a and the b of each partition."""
         people, _, joints, _ = x.shape
-        related = self.relate(x.mean(dim=3, keepdim=True)).view(people, 2, 3, self.relations, joints)
+        related: Tensor = self.relate(x.mean(dim=3, keepdim=True))
+        return related.view(people, 2, 3, self.relations, joints)
+
+    def topology(self, related: Tensor) -> Tensor:
+        """(P, C_out, V, 3 V): what joint u takes from joint v in each partition."""
+        people, _, _, _, joints = related.shape
         a, b = related[:, 0], related[:, 1]
         differences = torch.tanh(a.unsqueeze(-1) - b.unsqueeze(-2)).flatten(3)  # (P, 3, r, V V)
         scaled = self.refine_weight * self.alpha
@@ -78,14 +84,21 @@ class GraphConv(nn.Module):
         """(3, C_out, V, V): the part of the topology that is the same for all people."""
         return self.graph.unsqueeze(1) + (self.refine_bias * self.alpha)[:, :, None, None]
 
-    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
-        """(P, C_in, V, T) -> (P, C_out, V, T), before the residual."""
-        people, _, joints, frames = x.shape
-        values = self.values(x).view(people * self.channels_out, 3 * joints, frames)
-        topology = self.topology(x).view(people * self.channels_out, joints, 3 * joints)
-        y = torch.bmm(topology, values).view(people, self.channels_out, joints, frames)
-        normed: Tensor = self.norm(y, copies)
-        return normed
+    def forward(self, x: Tensor, copies: Tensor | None, residual: Tensor) -> Tensor:
+        """(P, C_in, V, T) and (P, C_out, V, T) -> (P, C_out, V, T): the sum is normed, added and rectified."""
+        return self.norm.rectified(self._sum(self.values(x), self.related(x)), copies, residual)
+
+    def _sum(self, values: Tensor, related: Tensor) -> Tensor:
+        """What every joint takes from all, (P, C_out, V, T)."""
+        people, _, joints, frames = values.shape
+        if usable(values):
+            parts = values.view(people, self.channels_out, 3, joints, frames)
+            scaled = self.refine_weight * self.alpha, self.refine_bias * self.alpha
+            y: Tensor = SumNeighbours.apply(parts, related, *scaled, self.graph)  # type: ignore[no-untyped-call]
+            return y
+        topology = self.topology(related).view(people * self.channels_out, joints, 3 * joints)
+        y = torch.bmm(topology, values.view(people * self.channels_out, 3 * joints, frames))
+        return y.view(people, self.channels_out, joints, frames)
 
 
 class TemporalConv(nn.Module):
@@ -104,18 +117,24 @@ class TemporalConv(nn.Module):
         nn.init.normal_(self.kernels, std=sqrt(2.0 / (branch * TEMPORAL_KERNEL)))
         self.norm = PersonBatchNorm(3 * branch)
 
-    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
-        """(P, C, V, T) -> (P, C, V, T)."""
+    def forward(self, x: Tensor, copies: Tensor | None, residual: Tensor | None) -> Tensor:
+        """(P, C, V, T) -> (P, C, V, T), what is positive of the sum with a residual, if there is one."""
         reduced = self.reduce_norm(self.reduce(x), copies)
+        if self.training and usable(reduced):
+            scales: Tensor = Scales.apply(reduced, self.kernels, self.kernel_bias)  # type: ignore[no-untyped-call]
+            return self.norm.rectified(scales, copies, residual)
+        normed = self.norm(torch.cat(self._scales(reduced), dim=1), copies)
+        return rectified_sum(torch.cat([normed, reduced[:, normed.shape[1] :]], dim=1), residual)
+
+    def _scales(self, reduced: Tensor) -> list[Tensor]:
+        """The branches that look at several frames, (P, C / 4, V, T) each."""
         branch = reduced.shape[1] // 4
-        active, plain = reduced.split([3 * branch, branch], dim=1)
-        near, far, pooled = F.relu(active).chunk(3, dim=1)
-        scales = [
+        near, far, pooled = F.relu(reduced[:, : 3 * branch]).chunk(3, dim=1)
+        return [
             convolve_time(near, self.kernels[0], self.kernel_bias[0], dilation=1),
             convolve_time(far, self.kernels[1], self.kernel_bias[1], dilation=2),
             F.max_pool2d(pooled, (1, 3), stride=1, padding=(0, 1)),
         ]
-        return torch.cat([self.norm(torch.cat(scales, dim=1), copies), plain], dim=1)
 
 
 def convolve_time(x: Tensor, kernels: Tensor, bias: Tensor, dilation: int) -> Tensor:
@@ -144,6 +163,5 @@ class GraphBlock(nn.Module):
         parts = (
             self.shortcut_norm(self.shortcut(x), copies).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
         )
-        y = F.relu_(self.graph(x, copies).add_(parts[0]))  # in place: large, and nobody else has seen it
-        y = self.time(y, copies)
-        return F.relu_(y.add_(parts[-1]) if self.residual else y)
+        y: Tensor = self.time(self.graph(x, copies, parts[0]), copies, parts[-1] if self.residual else None)
+        return y

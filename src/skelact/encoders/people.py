@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from skelact.batches.batch import send_small
+from skelact.encoders.compiled import CompiledNorm, usable
 
 CACHE = 1 << 22  # bytes that are gone through twice at a time on a CPU
 
@@ -71,35 +72,73 @@ class PersonBatchNorm(nn.BatchNorm1d):
         bfloat16 leaves in float32, which sums over a batch need.
         """
         with torch.autocast(x.device.type, enabled=False):
-            return self._normed(x.float() if x.dtype == torch.bfloat16 else x, copies)
+            rows = (x.float() if x.dtype == torch.bfloat16 else x).flatten(2)
+            if self.training and usable(rows):
+                return self._compiled(rows, copies, None, rectify=False).view_as(x)
+            return self._normed(rows, copies).view_as(x)
 
-    def _normed(self, x: Tensor, copies: Tensor | None) -> Tensor:
-        rows = x.flatten(2)
+    def rectified(self, x: Tensor, copies: Tensor | None, residual: Tensor | None) -> Tensor:
+        """What is positive of x (P, C, ...) normalised and a residual (P, C, ...), if there is one.
+
+        Compiled, x may have more channels than the norm; those are not normalised.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            rows = (x.float() if x.dtype == torch.bfloat16 else x).flatten(2)
+            if not (self.training and usable(rows)):
+                return rectified_sum(self._normed(rows, copies).view_as(x), residual)
+            other = None if residual is None else residual.flatten(2)
+            return self._compiled(rows, copies, other, rectify=True).view_as(x)
+
+    def _compiled(self, rows: Tensor, copies: Tensor | None, residual: Tensor | None, rectify: bool) -> Tensor:
+        people = _counts(rows, copies)
+        normed, mean, variance = CompiledNorm.apply(  # type: ignore[no-untyped-call]
+            rows, self.weight, self.bias, people, residual, rectify, self.eps
+        )
+        self._follow(mean, variance, people.sum() * rows.shape[2])
+        return normed  # type: ignore[no-any-return]
+
+    def _normed(self, rows: Tensor, copies: Tensor | None) -> Tensor:
         if not self.training:
             statistics = self.running_mean, self.running_var
-            return F.batch_norm(rows, *statistics, self.weight, self.bias, False, 0.0, self.eps).view_as(x)
-        people = torch.ones(len(rows), device=rows.device, dtype=rows.dtype)
-        if copies is not None:
-            people[len(rows) - len(copies) :] = copies.to(rows.dtype)
+            return F.batch_norm(rows, *statistics, self.weight, self.bias, False, 0.0, self.eps)
+        people = _counts(rows, copies)
         mean, variance = self._statistics(rows, people)
         several = 0 if copies is None else len(copies)
         normed: Tensor = _CountedNorm.apply(  # type: ignore[no-untyped-call]
             rows, self.weight, self.bias, mean, variance, people, several, self.eps
         )
-        return normed.view_as(x)
+        return normed
 
     @torch.no_grad()
     def _statistics(self, rows: Tensor, people: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and (biased) variance (C,) over everybody; the running statistics follow them."""
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.momentum is not None
         count = people.sum() * rows.shape[2]
         mean = people @ rows.sum(dim=2) / count
         variance = people @ _squares(rows, mean) / count
+        self._follow(mean, variance, count)
+        return mean, variance
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+        """The running statistics follow those of a batch."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        return mean, variance
+
+
+def rectified_sum(x: Tensor, residual: Tensor | None) -> Tensor:
+    """What is positive of x and a residual, if there is one, written over x: nobody else has seen it."""
+    return F.relu_(x if residual is None else x.add_(residual))
+
+
+def _counts(rows: Tensor, copies: Tensor | None) -> Tensor:
+    """For how many people each row stands, (P,)."""
+    people = torch.ones(len(rows), device=rows.device, dtype=rows.dtype)
+    if copies is not None:
+        people[len(rows) - len(copies) :] = copies.to(rows.dtype)
+    return people
 
 
 def _squares(rows: Tensor, mean: Tensor) -> Tensor:
