@@ -165,3 +165,12 @@ def test_an_array_of_another_size_is_refused() -> None:
         compiled.graph_fast.sum_neighbours((0, 2, 2, 2, 2), 1, right)
     with pytest.raises(ValueError, match="array 0 has"):
         compiled.graph_fast.scales((1, 2, 2, 2), 1, right[:4])
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    """A training that leaves the numbers has to show it."""
+    x, kernels = torch.randn(1, 8, 15, 20), torch.randn(2, 2, 2, 5)
+    x[0, :, 3, 7] = torch.nan
+    out = Scales.apply(x, kernels, torch.zeros(2, 2))  # type: ignore[no-untyped-call]
+    assert out[0, :, 3, 7].isnan().all()
+    assert not out[0, :, 4:].isnan().any()

@@ -80,7 +80,6 @@ typedef struct {
     float *for_residual;      /* (P, C, L) or none */
 } Norm;
 
-
 /* What `scales` is given: b channels in each of the four branches, two of which are convolved. */
 typedef struct {
     Count people, branch, joints, frames;
@@ -101,7 +100,8 @@ typedef struct {
     float *rows;         /* (b, frames and margins) of a joint */
     float *turned;       /* (frames and margins, B) of a joint */
     float *for_taps;     /* (2, 5, b, B) */
-    float *first, *both; /* (frames and margins,) of a joint and channel */
+    float *from_before;  /* (frames,) gradients of a joint and channel that go to the frame before */
+    float *from_here;    /* (frames,) that stay in their frame */
     float *memory;
 } Time;
 
@@ -355,8 +355,9 @@ static void person_back(const Graph *g, Tables *t, Count person)
 }
 
 /* All people, on `threads` threads, each with tables of its own; 0 where there is no memory for them. */
-static int all_people(const Graph *g, int threads, int backward)
+static int all_people(const void *given, int threads, int backward)
 {
+    const Graph *g = given;
     int enough = 1;
 #pragma omp parallel num_threads(threads) reduction(&& : enough)
     {
@@ -381,7 +382,7 @@ static int make_time(const Scales *s, Time *t)
     t->pad = padded(b);
     t->wide = s->frames + 2 * MARGIN;
     const Count taps = BRANCHES * TAPS * b * b, rows = b * t->wide, turned = t->wide * t->pad;
-    const Count all = taps + rows + turned + BRANCHES * TAPS * b * t->pad + 2 * t->wide;
+    const Count all = taps + rows + turned + BRANCHES * TAPS * b * t->pad + 2 * s->frames;
     t->memory = calloc((size_t)all, sizeof(float)); /* zeros stay in the margins and where tables are padded */
     if (!t->memory)
         return 0;
@@ -389,8 +390,8 @@ static int make_time(const Scales *s, Time *t)
     t->rows = t->taps + taps;
     t->turned = t->rows + rows;
     t->for_taps = t->turned + turned;
-    t->first = t->for_taps + BRANCHES * TAPS * b * t->pad;
-    t->both = t->first + t->wide;
+    t->from_before = t->for_taps + BRANCHES * TAPS * b * t->pad;
+    t->from_here = t->from_before + s->frames;
     for (Count n = 0; n < BRANCHES; n++)
         for (Count tap = 0; tap < TAPS; tap++)
             for (Count i = 0; i < b * b; i++)
@@ -401,20 +402,15 @@ static int make_time(const Scales *s, Time *t)
 /* How far from a frame a tap looks: the second convolution skips every other frame. */
 PART Count offset(Count branch, Count tap) { return (tap - TAPS / 2) * (branch + 1); }
 
-/* What is positive in the rows of one joint, with its margins; `step` from one channel to the next. */
-PART void positive_rows(const float *x, Count step, Count channels, Count frames, Time *t)
-{
-    for (Count i = 0; i < channels; i++)
-        for (Count frame = 0; frame < frames; frame++) {
-            const float one = x[i * step + frame];
-            t->rows[i * t->wide + MARGIN + frame] = one > 0 ? one : 0;
-        }
-}
+/* The rectifier; what is not a number stays so, as with torch. */
+PART float positive(float x) { return x < 0 ? 0 : x; }
 
 PART void convolve(const Scales *s, Time *t, Count n, const float *x, float *out)
 {
     const Count b = s->branch, step = s->joints * s->frames;
-    positive_rows(x, step, b, s->frames, t);
+    for (Count i = 0; i < b; i++)
+        for (Count frame = 0; frame < s->frames; frame++)
+            t->rows[i * t->wide + MARGIN + frame] = positive(x[i * step + frame]);
     for (Count o = 0; o < b; o++)
         for (Count frame = 0; frame < s->frames; frame++)
             out[o * step + frame] = s->bias[n * b + o];
@@ -428,7 +424,7 @@ PART void convolve(const Scales *s, Time *t, Count n, const float *x, float *out
 PART void pool(const float *x, Count frames, float *restrict out)
 {
     for (Count frame = 0; frame < frames; frame++)
-        out[frame] = x[frame] > 0 ? x[frame] : 0;
+        out[frame] = positive(x[frame]);
     for (Count frame = 1; frame < frames; frame++)
         out[frame] = x[frame - 1] > out[frame] ? x[frame - 1] : out[frame];
     for (Count frame = 0; frame + 1 < frames; frame++)
@@ -453,10 +449,8 @@ PART void convolution_back(const Scales *s, Time *t, Count n, const float *x, co
 {
     const Count b = s->branch, step = s->joints * s->frames, frames = s->frames;
     for (Count i = 0; i < b; i++)
-        for (Count frame = 0; frame < frames; frame++) {
-            const float one = x[i * step + frame];
-            t->turned[(MARGIN + frame) * t->pad + i] = one > 0 ? one : 0;
-        }
+        for (Count frame = 0; frame < frames; frame++)
+            t->turned[(MARGIN + frame) * t->pad + i] = positive(x[i * step + frame]);
     for (Count o = 0; o < b; o++) {
         float sum = 0;
         for (Count frame = 0; frame < frames; frame++) {
@@ -480,9 +474,9 @@ PART void convolution_back(const Scales *s, Time *t, Count n, const float *x, co
 /* The gradient of each highest number goes to the first frame that has it. */
 PART void pool_back(const float *x, const float *grad, Count frames, Time *t, float *restrict for_x)
 {
-    float *row = t->rows + MARGIN, *from_before = t->first + MARGIN, *from_here = t->both + MARGIN;
+    float *row = t->rows + MARGIN, *from_before = t->from_before, *from_here = t->from_here;
     for (Count frame = 0; frame < frames; frame++)
-        row[frame] = x[frame] > 0 ? x[frame] : 0;
+        row[frame] = positive(x[frame]);
     for (Count frame = 0; frame < frames; frame++) {
         const float before = row[frame - 1], here = row[frame], after = row[frame + 1];
         const int first = before >= here && before >= after, second = here > before && here >= after;
@@ -519,8 +513,9 @@ static void scales_back(const Scales *s, Time *t, Count person)
                         t->for_taps[((n * TAPS + tap) * b + o) * t->pad + i];
 }
 
-static int all_scales(const Scales *s, int threads, int backward)
+static int all_scales(const void *given, int threads, int backward)
 {
+    const Scales *s = given;
     int enough = 1;
 #pragma omp parallel num_threads(threads) reduction(&& : enough)
     {
@@ -651,7 +646,8 @@ PART void norm_channel_back(const Norm *n, Count channel, const int rectified)
     double sum = 0, by_x = 0, people = 0;
     for (Count p = 0; p < n->people && normed; p++) {
         const Count row = p * step + start;
-        gradient_sums(n->grad + row, rectified ? n->out + row : NULL, n->x + row, n->numbers, middle, rectified, &sum, &by_x);
+        const float *out = rectified ? n->out + row : NULL;
+        gradient_sums(n->grad + row, out, n->x + row, n->numbers, middle, rectified, &sum, &by_x);
         people += n->counts[p];
     }
     if (normed) {
@@ -682,14 +678,16 @@ static void norm_back(const Norm *n, Count channel)
         norm_channel_back(n, channel, 0);
 }
 
-static void all_channels(const Norm *n, int threads, int backward)
+static int all_channels(const void *given, int threads, int backward)
 {
+    const Norm *n = given;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (Count channel = 0; channel < n->channels; channel++)
         if (backward)
             norm_back(n, channel);
         else
             norm_channel(n, channel);
+    return 1;
 }
 
 enum { MOST_ARRAYS = 12 };
@@ -700,13 +698,6 @@ typedef struct {
     Count numbers;
     int optional, written;
 } Array;
-
-static void release(Py_buffer *buffers)
-{
-    for (int k = 0; k < MOST_ARRAYS; k++)
-        if (buffers[k].obj)
-            PyBuffer_Release(&buffers[k]);
-}
 
 /* Takes the arrays of a tuple; 0 and an error where one is of another size. */
 static int take(PyObject *given, const Array *arrays, int count, Py_buffer *buffers)
@@ -729,6 +720,30 @@ static int take(PyObject *given, const Array *arrays, int count, Py_buffer *buff
         *(void **)arrays[k].place = buffers[k].buf;
     }
     return 1;
+}
+
+/* Everybody or every channel of what is given, on some threads; 0 where there is no memory. */
+typedef int Work(const void *given, int threads, int backward);
+
+/* Takes the arrays of a tuple into `what`, and works on it. */
+static PyObject *run(Work *work, const void *what, int threads, int backward, PyObject *given, const Array *arrays,
+                     int count)
+{
+    Py_buffer buffers[MOST_ARRAYS] = {{0}};
+    int done = take(given, arrays, count, buffers);
+    if (done) {
+        Py_BEGIN_ALLOW_THREADS
+        done = work(what, threads, backward);
+        Py_END_ALLOW_THREADS
+        if (!done)
+            PyErr_NoMemory();
+    }
+    for (int k = 0; k < MOST_ARRAYS; k++)
+        if (buffers[k].obj)
+            PyBuffer_Release(&buffers[k]);
+    if (!done)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *run_graph(PyObject *args, int backward)
@@ -754,19 +769,7 @@ static PyObject *run_graph(PyObject *args, int backward)
         {&g.for_refine, g.people * refine, 0, 1}, {&g.for_bias, g.people * K * g.channels, 0, 1},
         {&g.for_graph, g.people * area, 0, 1},
     };
-    Py_buffer buffers[MOST_ARRAYS] = {{0}};
-    int done = take(given, arrays, backward ? 11 : 6, buffers);
-    if (done) {
-        Py_BEGIN_ALLOW_THREADS
-        done = all_people(&g, threads, backward);
-        Py_END_ALLOW_THREADS
-        if (!done)
-            PyErr_NoMemory();
-    }
-    release(buffers);
-    if (!done)
-        return NULL;
-    Py_RETURN_NONE;
+    return run(all_people, &g, threads, backward, given, arrays, backward ? 11 : 6);
 }
 
 static PyObject *run_scales(PyObject *args, int backward)
@@ -790,19 +793,7 @@ static PyObject *run_scales(PyObject *args, int backward)
                             {&s.for_x, all, 0, 1},
                             {&s.for_kernels, s.people * kernels, 0, 1},
                             {&s.for_bias, s.people * bias, 0, 1}};
-    Py_buffer buffers[MOST_ARRAYS] = {{0}};
-    int done = take(given, arrays, backward ? 7 : 4, buffers);
-    if (done) {
-        Py_BEGIN_ALLOW_THREADS
-        done = all_scales(&s, threads, backward);
-        Py_END_ALLOW_THREADS
-        if (!done)
-            PyErr_NoMemory();
-    }
-    release(buffers);
-    if (!done)
-        return NULL;
-    Py_RETURN_NONE;
+    return run(all_scales, &s, threads, backward, given, arrays, backward ? 7 : 4);
 }
 
 static PyObject *run_norm(PyObject *args, int backward)
@@ -826,17 +817,8 @@ static PyObject *run_norm(PyObject *args, int backward)
                           {&n.mean, n.normed, 0, 0},    {&n.variance, n.normed, 0, 0}, {&n.out, made, unread, 0},
                           {&n.grad, made, 0, 0},        {&n.for_x, made, 0, 1},        {&n.for_gain, n.normed, 0, 1},
                           {&n.for_shift, n.normed, 0, 1}, {&n.for_residual, made, 1, 1}};
-    Py_buffer buffers[MOST_ARRAYS] = {{0}};
-    const int done = backward ? take(given, back, 11, buffers) : take(given, forward, 8, buffers);
-    if (done) {
-        Py_BEGIN_ALLOW_THREADS
-        all_channels(&n, threads, backward);
-        Py_END_ALLOW_THREADS
-    }
-    release(buffers);
-    if (!done)
-        return NULL;
-    Py_RETURN_NONE;
+    return backward ? run(all_channels, &n, threads, 1, given, back, 11)
+                    : run(all_channels, &n, threads, 0, given, forward, 8);
 }
 
 static PyObject *sum_neighbours(PyObject *self, PyObject *args)

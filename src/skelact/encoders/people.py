@@ -71,23 +71,24 @@ class PersonBatchNorm(nn.BatchNorm1d):
         With copies the statistics are those of the batch in which these rows are repeated so often. What comes in
         bfloat16 leaves in float32, which sums over a batch need.
         """
-        with torch.autocast(x.device.type, enabled=False):
-            rows = (x.float() if x.dtype == torch.bfloat16 else x).flatten(2)
-            if self.training and usable(rows):
-                return self._compiled(rows, copies, None, rectify=False).view_as(x)
-            return self._normed(rows, copies).view_as(x)
+        return self._computed(x, copies, None, rectify=False)
 
     def rectified(self, x: Tensor, copies: Tensor | None, residual: Tensor | None) -> Tensor:
         """What is positive of x (P, C, ...) normalised and a residual (P, C, ...), if there is one.
 
         Compiled, x may have more channels than the norm; those are not normalised.
         """
+        return self._computed(x, copies, residual, rectify=True)
+
+    def _computed(self, x: Tensor, copies: Tensor | None, residual: Tensor | None, rectify: bool) -> Tensor:
+        """Compiled where that is at hand, by torch elsewhere."""
         with torch.autocast(x.device.type, enabled=False):
             rows = (x.float() if x.dtype == torch.bfloat16 else x).flatten(2)
-            if not (self.training and usable(rows)):
-                return rectified_sum(self._normed(rows, copies).view_as(x), residual)
-            other = None if residual is None else residual.flatten(2)
-            return self._compiled(rows, copies, other, rectify=True).view_as(x)
+            if self.training and usable(rows):
+                other = None if residual is None else residual.flatten(2)
+                return self._compiled(rows, copies, other, rectify).view_as(x)
+            normed = self._normed(rows, copies).view_as(x)
+            return rectified_sum(normed, residual) if rectify else normed
 
     def _compiled(self, rows: Tensor, copies: Tensor | None, residual: Tensor | None, rectify: bool) -> Tensor:
         people = _counts(rows, copies)
