@@ -40,7 +40,7 @@ def embed(run: Path, store: Path) -> None:
 def look_up(clips: int) -> None:
     import numpy as np
 
-    from skelact.models.search import nearest
+    from skelact.search.exact import nearest
 
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((clips, LOOKED_UP_WIDTH), dtype=np.float32)

@@ -21,8 +21,8 @@ EPOCHS, CLASSES = 80, 60
 def encoder(width: int) -> Any:
     import torch
 
-    from skelact.config import Recipe, override
     from skelact.encoders import build_encoder
+    from skelact.settings import Recipe, override
     from skelact.skeletons import NTU25
 
     torch.manual_seed(0)
@@ -76,7 +76,7 @@ def their_features(folder: Path, width: int, batch: int, single: float, precisio
 def labelled(features: Any, classes: int) -> Any:
     import numpy as np
 
-    from skelact.evaluation.labelled import Labelled
+    from skelact.heads.labelled import Labelled
 
     return Labelled(features, np.arange(len(features)) % classes, classes)
 
@@ -85,8 +85,8 @@ def our_protocol(width: int, batch: int, single: float) -> pairs.Round:
     """Features of all clips once, then 80 epochs of the probe; three quarters of the clips train it."""
     import torch
 
-    from skelact.config import LinearSettings
-    from skelact.evaluation.linear import linear_probe
+    from skelact.heads.linear_probe import linear_probe
+    from skelact.settings import LinearSettings
 
     net, views = encoder(width), step.two_views(batch, single)
 
@@ -134,7 +134,7 @@ def vectors(count: int, width: int, seed: int) -> Any:
 
 
 def our_neighbours(gallery: int, queries: int, width: int) -> pairs.Round:
-    from skelact.models.search import nearest
+    from skelact.search.exact import nearest
 
     known, asked = vectors(gallery, width, 0), vectors(queries, width, 1)
 
@@ -161,7 +161,7 @@ def same_neighbours(gallery: int, queries: int, width: int) -> float:
     """Share of the queries whose neighbour is the same."""
     from sklearn.neighbors import NearestNeighbors
 
-    from skelact.models.search import nearest
+    from skelact.search.exact import nearest
 
     known, asked = vectors(gallery, width, 0), vectors(queries, width, 1)
     theirs = NearestNeighbors(n_neighbors=1, metric="cosine", algorithm="brute").fit(known).kneighbors(asked)[1]

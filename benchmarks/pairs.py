@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from skelact.memory import keep_freed_memory
+from skelact.runtime.allocator import keep_freed_memory
 
 Round = Callable[[], int]  # does some work and says how many clips, files ... it was
 WARM_UP = 4

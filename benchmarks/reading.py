@@ -29,8 +29,8 @@ def make_store(clips: int, half: bool) -> Path:
 
 
 def ours(batch: int, clips: int, half: bool, threads: int) -> pairs.Round:
-    from skelact.models.ahead import read_ahead
     from skelact.models.model import load_clips
+    from skelact.runtime.prefetch import read_ahead
     from skelact.sequences.store import Store
 
     store = Store(make_store(clips, half))

@@ -37,9 +37,9 @@ def our_method(width: int, batch: int, single: float, device: str) -> tuple[Any,
     import torch
 
     from skelact.batches import Batch
-    from skelact.config import Recipe, override
     from skelact.encoders import build_encoder
     from skelact.methods import build_method
+    from skelact.settings import Recipe, override
     from skelact.skeletons import NTU25
 
     recipe = override(Recipe(), (f"encoder.width={width}", "data.persons=2"))
@@ -67,7 +67,7 @@ def products(width: int, batch: int, single: float) -> float:
 
 
 def ours(width: int, batch: int, single: float, precision: str, device: str, tf32: bool) -> pairs.Round:
-    from skelact.config import TrainSettings
+    from skelact.settings import TrainSettings
     from skelact.training.steps import build_optimizer, take_step
 
     if tf32:
@@ -116,7 +116,7 @@ def ceiling(precision: str, device: str, tf32: bool) -> pairs.Round:
     """A large product of two matrices, as an encoder makes it; its items are floating-point operations."""
     import torch
 
-    from skelact.encoders.linear import linear
+    from skelact.layers.linear import linear
 
     if tf32:
         allow_tf32()

@@ -25,7 +25,7 @@ def ours(batch: int, rounds: int, stream: str) -> pairs.Round:
     import torch
 
     from skelact.batches import collate, random_views
-    from skelact.config import Recipe, override
+    from skelact.settings import Recipe, override
     from skelact.skeletons import NTU25
 
     clips = recordings.make(rounds * batch, SINGLE)

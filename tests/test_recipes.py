@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from skelact import cli
-from skelact.config import (
+from skelact.datasets import get_dataset
+from skelact.demo import RECIPE
+from skelact.evaluation import PROTOCOLS
+from skelact.settings import (
     DataSettings,
     EncoderSettings,
     KnnSettings,
@@ -20,9 +23,6 @@ from skelact.config import (
     ViewSettings,
     load_recipe,
 )
-from skelact.datasets import get_dataset
-from skelact.demo import RECIPE
-from skelact.evaluation import PROTOCOLS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((CHECKOUT / "recipes").glob("*.toml"))

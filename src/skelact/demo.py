@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skelact.config import (
+from skelact.settings import (
     DataSettings,
     EncoderSettings,
     LinearSettings,
@@ -68,9 +68,9 @@ def run_demo(
         stage: told (what is being done, done, total).
         step: told after each training step.
     """
-    from skelact.datasets.importing import import_recordings
     from skelact.evaluation import evaluate
-    from skelact.evaluation.report import write_report
+    from skelact.importing.run import import_recordings
+    from skelact.report.html import write_report
     from skelact.sequences.store import Store
     from skelact.training import pretrain
 
@@ -90,7 +90,7 @@ def nearest_actions(
     """For test clips of as many actions as ``queries``: their action and those of the nearest training clips."""
     import numpy as np
 
-    from skelact.models.search import nearest
+    from skelact.search.exact import nearest
 
     store, parts = evaluation.store, evaluation.parts
     train, test = evaluation.vectors["model"]

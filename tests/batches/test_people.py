@@ -16,12 +16,12 @@ from skelact.batches.augment import (
     random_noise,
     rotation_matrices,
 )
+from skelact.batches.crop import crop_resize
 from skelact.batches.draws import Counts, decide, draw
 from skelact.batches.mask import grow_mask, hide_frames, hide_joints
 from skelact.batches.people import weighted_rows
-from skelact.batches.sampling import crop_resize
 from skelact.batches.streams import to_stream
-from skelact.config import DataSettings, ViewSettings
+from skelact.settings import DataSettings, ViewSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, Skeleton
 
 

@@ -17,7 +17,7 @@ from skelact.batches.augment import (
     shears,
 )
 from skelact.batches.mask import blocks_hidden, grow_mask, hide_frames, hide_joints
-from skelact.config import DataSettings, ViewSettings
+from skelact.settings import DataSettings, ViewSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from skelact.cli import run
-from skelact.config import DataSettings, EncoderSettings, LinearSettings, Recipe
 from skelact.models import Model
 from skelact.sequences.store import Store
+from skelact.settings import DataSettings, EncoderSettings, LinearSettings, Recipe
 
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8, persons=2),

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from skelact.cli import run
-from skelact.methods.official_names import OfficialSizes, official_shapes
+from skelact.models.official_scdnet.names import OfficialSizes, official_shapes
 from skelact.skeletons import NTU25
 
 SIZES = OfficialSizes(frames=8, persons=1, graph_widths=(4, 8, 4), width=8, projection=4, queue=6)

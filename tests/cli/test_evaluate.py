@@ -13,9 +13,9 @@ import torch
 
 from skelact.cli import run
 from skelact.evaluation.baselines import raw_coordinates
-from skelact.evaluation.knn import knn
-from skelact.evaluation.labelled import Labelled
 from skelact.evaluation.protocols import PROTOCOLS
+from skelact.heads.labelled import Labelled
+from skelact.heads.nearest_neighbours import knn
 from skelact.models import Model
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter

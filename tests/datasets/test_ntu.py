@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from skelact.datasets import DATASETS
-from skelact.datasets.importing import import_recordings
 from skelact.datasets.ntu_clips import LISTS, PATTERN
 from skelact.errors import FileError, UserError
+from skelact.importing.run import import_recordings
 from skelact.sequences.store import Store
 
 NTU60, NTU120 = DATASETS["ntu60"], DATASETS["ntu120"]

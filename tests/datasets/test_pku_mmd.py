@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.cli import run
-from skelact.datasets import DATASETS, importing
-from skelact.datasets.importing import import_recordings
-from skelact.datasets.movers import make_movers
-from skelact.datasets.movers.actions import ACTIONS
+from skelact.datasets import DATASETS
 from skelact.datasets.pku_mmd import find_lists, read_list
+from skelact.datasets.synthetic import make_movers
+from skelact.datasets.synthetic.actions import ACTIONS
 from skelact.errors import FileError, UserError
+from skelact.importing import run as importing
+from skelact.importing.run import import_recordings
 from skelact.readers import read
 from skelact.readers.pku_mmd import CLASSES
 from skelact.sequences import Segment

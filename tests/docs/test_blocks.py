@@ -29,7 +29,7 @@ from types import MappingProxyType
 
 import pytest
 
-from skelact.config import load_recipe
+from skelact.settings import load_recipe
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *(CHECKOUT / "docs").rglob("*.md")])

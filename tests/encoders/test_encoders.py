@@ -10,13 +10,13 @@ from torch import nn
 
 from skelact.batches import Batch, collate
 from skelact.batches.batch import People
-from skelact.config import EncoderSettings
 from skelact.encoders import ENCODERS, Encoder, build_encoder
 from skelact.encoders.folded import highest_of_three
-from skelact.encoders.graph import GraphConv
-from skelact.encoders.people import PersonBatchNorm, distinct_people
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
+from skelact.layers.batch_norm import PersonBatchNorm, distinct_people
+from skelact.layers.graph_conv import GraphConv
+from skelact.settings import EncoderSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
 SMALL = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)

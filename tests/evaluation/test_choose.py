@@ -9,10 +9,10 @@ import pytest
 
 from skelact.errors import UserError
 from skelact.evaluation import Evaluation, evaluate
-from skelact.evaluation.labelled import Labelled
-from skelact.evaluation.linear import linear_probe, train_probe
-from skelact.evaluation.subsets import validation_groups, validation_part
-from skelact.evaluation.table import text_table
+from skelact.heads.labelled import Labelled
+from skelact.heads.linear_probe import linear_probe, train_probe
+from skelact.heads.subsets import validation_groups, validation_part
+from skelact.report.table import text_table
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 CHOOSE = ("linear.choose=true", "linear.candidates=[0.0001, 0.5, 1e30]", "linear.weight_decay=0.01")

@@ -16,8 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from skelact import __version__
 from skelact.errors import UserError
 from skelact.evaluation import Evaluation, evaluate
-from skelact.evaluation.intervals import wilson
 from skelact.evaluation.protocols import PROTOCOLS
+from skelact.evaluation.results.statistics import wilson
 from skelact.sequences.store import Store
 
 KNOWN = ", ".join(sorted(PROTOCOLS))

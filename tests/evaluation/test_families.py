@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from skelact.evaluation import evaluate
-from skelact.evaluation.labelled import Labelled
-from skelact.evaluation.linear import linear_probe
-from skelact.evaluation.report import write_report
-from skelact.evaluation.subsets import balanced_subset
-from skelact.evaluation.table import families, text_table, whole
+from skelact.heads.labelled import Labelled
+from skelact.heads.linear_probe import linear_probe
+from skelact.heads.subsets import balanced_subset
+from skelact.report.html import write_report
+from skelact.report.table import families, text_table, whole
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 FAST = ("few_shot.episodes=5", "semi.percent=[10, 50]")

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skelact.config import EncoderSettings
 from skelact.evaluation import evaluate
 from skelact.models import Model
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
+from skelact.settings import EncoderSettings
 from skelact.skeletons import KINECT20, SBU15
 
 SMALL = EncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2, graph_gain=1.0)

@@ -8,8 +8,8 @@ import pytest
 
 from skelact.errors import UserError
 from skelact.evaluation import evaluate
-from skelact.evaluation.report import write_report
-from skelact.evaluation.table import text_table
+from skelact.report.html import write_report
+from skelact.report.table import text_table
 from skelact.sequences.mapped import MappedStore
 from skelact.skeletons import KINECT20, NTU25
 

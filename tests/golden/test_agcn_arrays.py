@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.datasets.importing import import_recordings
+from skelact.importing.run import import_recordings
 from skelact.sequences.store import Store
 
 pytestmark = pytest.mark.real

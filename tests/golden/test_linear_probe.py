@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from skelact.batches import downstream_clip
-from skelact.config import DataSettings, EncoderSettings, LinearSettings, Recipe
-from skelact.datasets.importing import import_recordings
-from skelact.evaluation.labelled import Labelled
-from skelact.evaluation.linear import linear_probe, train_probe
+from skelact.heads.labelled import Labelled
+from skelact.heads.linear_probe import linear_probe, train_probe
+from skelact.importing.run import import_recordings
 from skelact.models import Model
 from skelact.models.model import load_clips
 from skelact.sequences.store import Store
+from skelact.settings import DataSettings, EncoderSettings, LinearSettings, Recipe
 
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8),

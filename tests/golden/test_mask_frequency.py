@@ -8,7 +8,7 @@ import torch
 
 from skelact.batches import collate, random_view
 from skelact.batches.mask import grow_mask, sorting_network
-from skelact.config import DataSettings, ViewSettings
+from skelact.settings import DataSettings, ViewSettings
 from skelact.skeletons import NTU25
 
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from skelact.batches import Batch
-from skelact.config import EncoderSettings, MethodSettings, Recipe
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import SCDNet
-from skelact.methods.official import load_official, translate
+from skelact.models.official_scdnet.weights import load_official, translate
+from skelact.settings import EncoderSettings, MethodSettings, Recipe
 from skelact.skeletons import NTU25
 
 pytestmark = pytest.mark.real

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 
 from skelact.batches import Batch, collate
-from skelact.config import DataSettings, EncoderSettings, MethodSettings, Recipe, ViewSettings
 from skelact.encoders import build_encoder
 from skelact.errors import UserError
 from skelact.methods import METHODS, Method, SCDNet, build_method
+from skelact.settings import DataSettings, EncoderSettings, MethodSettings, Recipe, ViewSettings
 from skelact.skeletons import KINECT20, SBU15, Skeleton
 
 RECIPE = Recipe(

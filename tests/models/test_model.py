@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.config import DataSettings, EncoderSettings, Recipe
-from skelact.datasets.importing import import_recordings
 from skelact.errors import UserError
+from skelact.importing.run import import_recordings
 from skelact.models import Model
 from skelact.sequences.store import Store
+from skelact.settings import DataSettings, EncoderSettings, Recipe
 
 RECIPE = Recipe(
     data=DataSettings(frames=16), encoder=EncoderSettings(graph_widths=(4,), width=16, heads=2, dropout=0.1)

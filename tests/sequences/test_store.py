@@ -364,7 +364,7 @@ def test_opening_a_store_loads_no_torch() -> None:
     import subprocess
     import sys
 
-    program = "import sys, skelact.sequences.store, skelact.datasets.importing; print('torch' in sys.modules)"
+    program = "import sys, skelact.sequences.store, skelact.importing.run; print('torch' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "False\n"
 
 

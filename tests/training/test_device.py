@@ -28,9 +28,9 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from skelact.batches import Batch, collate, downstream_clip
 from skelact.batches.mask import _network
-from skelact.config import DataSettings, EncoderSettings, MethodSettings, Recipe, TrainSettings, ViewSettings
 from skelact.encoders import build_encoder
 from skelact.methods import METHODS, Method, build_method
+from skelact.settings import DataSettings, EncoderSettings, MethodSettings, Recipe, TrainSettings, ViewSettings
 from skelact.skeletons import KINECT20
 from skelact.training.checkpoint import Counters, load_checkpoint, save_checkpoint
 from skelact.training.steps import Underway, build_optimizer, take_step

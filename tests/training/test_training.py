@@ -15,7 +15,11 @@ import torch
 from safetensors.torch import load_file
 
 from skelact.cli import run as command
-from skelact.config import (
+from skelact.errors import UserError
+from skelact.importing.run import import_recordings
+from skelact.models import Model
+from skelact.sequences.store import Store
+from skelact.settings import (
     DataSettings,
     EncoderSettings,
     MethodSettings,
@@ -25,10 +29,6 @@ from skelact.config import (
     load_recipe,
     to_toml,
 )
-from skelact.datasets.importing import import_recordings
-from skelact.errors import UserError
-from skelact.models import Model
-from skelact.sequences.store import Store
 from skelact.training import Progress, Stopped, loop, pretrain
 from skelact.training.checkpoint import all_checkpoints
 from skelact.training.schedule import learning_rate

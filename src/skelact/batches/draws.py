@@ -11,9 +11,9 @@ from torch import Tensor
 
 from skelact.batches.augment import angles, shears
 from skelact.batches.batch import Batch
+from skelact.batches.crop import windows
 from skelact.batches.mask import blocks_hidden
-from skelact.batches.sampling import windows
-from skelact.config import DataSettings, ViewSettings
+from skelact.settings import DataSettings, ViewSettings
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from skelact.batches.augment import draw_noise, rotation_matrices, sides
 from skelact.batches.batch import Batch, send_small
+from skelact.batches.crop import centre_crop_resize, window_places
 from skelact.batches.draws import Counts, Decisions, decide, draw
 from skelact.batches.mask import grow_mask
 from skelact.batches.people import Changes, change_people, resize_people
-from skelact.batches.sampling import centre_crop_resize, window_places
 from skelact.batches.streams import check_stream, to_stream
-from skelact.config import DataSettings, ViewSettings
+from skelact.settings import DataSettings, ViewSettings
 
 try:
     from skelact.batches import views_fast

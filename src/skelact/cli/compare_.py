@@ -30,9 +30,9 @@ def run(
         as_json: print the comparison as JSON.
     """
     from skelact.cli.numbers import show_numbers
-    from skelact.evaluation.compare import compare
-    from skelact.evaluation.comparison_table import comparison_table
-    from skelact.evaluation.stored import read_results
+    from skelact.evaluation.results.compare import compare
+    from skelact.evaluation.results.stored import read_results
+    from skelact.report.comparison_table import comparison_table
 
     measured = [read_results(one, split, hold_out) for one in runs]
     comparison = compare(measured, [word.strip() for word in protocol.split(",") if word.strip()], against)

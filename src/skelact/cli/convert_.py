@@ -36,8 +36,8 @@ def run(
         heads: of its transformer.
         as_json: print the result as JSON.
     """
-    from skelact.datasets.importing import described
-    from skelact.models.official import convert_official
+    from skelact.importing.run import described
+    from skelact.models.official_scdnet.convert import convert_official
     from skelact.skeletons import SKELETONS
 
     if skeleton not in SKELETONS:

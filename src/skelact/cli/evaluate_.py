@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from skelact.config import Precision
 from skelact.errors import UserError
+from skelact.settings import Precision
 
 
 def run(
@@ -47,8 +47,8 @@ def run(
     from skelact.cli.numbers import show_numbers
     from skelact.cli.progress import stage_bar
     from skelact.evaluation import evaluate
-    from skelact.evaluation.report import write_report
-    from skelact.evaluation.table import text_table
+    from skelact.report.html import write_report
+    from skelact.report.table import text_table
 
     with stage_bar() as show:
         evaluation = evaluate(

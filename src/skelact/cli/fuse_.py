@@ -33,9 +33,9 @@ def run(
         as_json: print the results as JSON.
     """
     from skelact.cli.numbers import show_numbers
-    from skelact.evaluation.fuse import fuse
-    from skelact.evaluation.stored import read_results
-    from skelact.evaluation.table import text_table
+    from skelact.evaluation.results.fuse import fuse
+    from skelact.evaluation.results.stored import read_results
+    from skelact.report.table import text_table
 
     measured = [read_results(one, split, hold_out) for one in runs]
     names = [word.strip() for word in protocol.split(",") if word.strip()]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from skelact.errors import UserError
 
 if TYPE_CHECKING:
-    from skelact.datasets.importing import ImportReport
+    from skelact.importing.run import ImportReport
 
 SHOWN = 20  # left-out files that are listed; --json has all
 
@@ -62,7 +62,7 @@ def run(
         as_json: print the report as JSON.
     """
     from skelact.cli.progress import progress_bar
-    from skelact.datasets.importing import import_recordings
+    from skelact.importing.run import import_recordings
 
     try:
         with progress_bar("import", "files") as progress:

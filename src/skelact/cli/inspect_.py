@@ -80,7 +80,7 @@ def _in_store(path: Path, clip: str, drawn: bool) -> tuple["Sequence | None", "S
 
 def _compared(path: Path) -> "Check | None":
     """The store against the published counts and clips of its data set."""
-    from skelact.datasets.roll import check_store
+    from skelact.importing.inventory import check_store
     from skelact.sequences.store import Store
 
     return check_store(Store(path))

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from skelact.config import Recipe, load_recipe
 from skelact.errors import UserError
+from skelact.settings import Recipe, load_recipe
 
 
 def run(

@@ -26,8 +26,8 @@ def run(
         hold_out: likewise, such as camera=2.
         overwrite: replace files that are there.
     """
-    from skelact.evaluation.pages import write_page
-    from skelact.evaluation.stored import read_results
+    from skelact.evaluation.results.stored import read_results
+    from skelact.report.pages import write_page
 
     for path in write_page([read_results(one, split, hold_out) for one in runs], out, overwrite):
         print(path)

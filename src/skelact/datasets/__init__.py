@@ -1,6 +1,6 @@
 """Datasets: which files of a benchmark are clips, their labels, official splits and published counts."""
 
-from skelact.datasets import movers, ntu60, ntu120, nw_ucla, pku_mmd, sbu, utd_mhad
+from skelact.datasets import ntu60, ntu120, nw_ucla, pku_mmd, sbu, synthetic, utd_mhad
 from skelact.datasets.dataset import Check, Dataset, Expected, LeftOut, Listing
 from skelact.errors import unknown
 
@@ -14,7 +14,7 @@ DATASETS = {
         nw_ucla.DATASET,
         utd_mhad.DATASET,
         sbu.DATASET,
-        movers.DATASET,
+        synthetic.DATASET,
     )
 }
 

@@ -1,9 +1,9 @@
 """Encoders: batches in, features out."""
 
-from skelact.config import EncoderSettings
 from skelact.encoders.encoder import Encoder
 from skelact.encoders.scdnet import SCDNetEncoder
 from skelact.errors import unknown
+from skelact.settings import EncoderSettings
 from skelact.skeletons import Skeleton
 
 ENCODERS = {"scdnet": SCDNetEncoder}

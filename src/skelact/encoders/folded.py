@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skelact.encoders.graph import GraphBlock, GraphConv, TemporalConv, convolve_time, point_product
-from skelact.encoders.people import PersonBatchNorm
+from skelact.layers.batch_norm import PersonBatchNorm
+from skelact.layers.graph_conv import GraphBlock, GraphConv, TemporalConv, convolve_time, point_product
 
 EVERY = slice(None)
 

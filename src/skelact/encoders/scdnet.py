@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch
-from skelact.config import EncoderSettings
 from skelact.encoders.encoder import Encoder
-from skelact.encoders.linear import Linear, linear
-from skelact.encoders.people import Distinct, distinct_people
 from skelact.encoders.stack import GraphStack
-from skelact.encoders.transformer import Transformer
 from skelact.errors import UserError
+from skelact.layers.batch_norm import Distinct, distinct_people
+from skelact.layers.linear import Linear, linear
+from skelact.layers.transformer import Transformer
+from skelact.settings import EncoderSettings
 from skelact.skeletons import Skeleton
 
 

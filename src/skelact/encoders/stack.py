@@ -5,10 +5,10 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
-from skelact.config import EncoderSettings
 from skelact.encoders.folded import FoldedBlock
-from skelact.encoders.graph import GraphBlock
-from skelact.encoders.people import Distinct
+from skelact.layers.batch_norm import Distinct
+from skelact.layers.graph_conv import GraphBlock
+from skelact.settings import EncoderSettings
 from skelact.skeletons import Skeleton
 
 ROOM = 1 << 25  # bytes of the largest tensor of the people whom a CPU goes through together: its cache holds them

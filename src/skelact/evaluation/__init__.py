@@ -1,7 +1,7 @@
 """Evaluation: vectors and labels in, numbers out; a run's numbers beside their baselines; the report."""
 
 from skelact.evaluation.evaluate import Evaluation, evaluate
-from skelact.evaluation.labelled import Labelled, Outcome
 from skelact.evaluation.protocols import PROTOCOLS
+from skelact.heads.labelled import Labelled, Outcome
 
 __all__ = ["PROTOCOLS", "Evaluation", "Labelled", "Outcome", "evaluate"]

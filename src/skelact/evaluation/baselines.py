@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.batches import Batch, collate
-from skelact.batches.sampling import centre_crop_resize
+from skelact.batches.crop import centre_crop_resize
 from skelact.sequences.store import Store
 
 BLOCK = 256  # clips resized at a time

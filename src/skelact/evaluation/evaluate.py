@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skelact.config import Precision, Recipe, override
 from skelact.errors import UserError, unknown
-from skelact.evaluation.copies import copied_from
+from skelact.evaluation.caveats import notes_on
+from skelact.evaluation.duplicates import copied_from
 from skelact.evaluation.measure import Progress, Vectors, entries_of, measure
-from skelact.evaluation.notes import notes_on
-from skelact.evaluation.parts import Parts, labelled_parts
 from skelact.evaluation.protocols import PROTOCOLS
-from skelact.evaluation.results import Outcomes, Truth, build, write, write_predictions
-from skelact.evaluation.robust import left_out
+from skelact.evaluation.protocols.robust import left_out
+from skelact.evaluation.results.build import Outcomes, Truth, build, write, write_predictions
+from skelact.evaluation.results.scores import write_scores
 from skelact.evaluation.runs import load_models
-from skelact.evaluation.scores import write_scores
+from skelact.evaluation.split import Parts, labelled_parts
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
+from skelact.settings import Precision, Recipe, override
 
 if TYPE_CHECKING:
     from skelact.models import Model

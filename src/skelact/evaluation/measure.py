@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.config import Precision, Recipe
 from skelact.evaluation.baselines import raw_coordinates
-from skelact.evaluation.labelled import Labelled, Outcome
-from skelact.evaluation.parts import Parts
-from skelact.evaluation.protocol import SYSTEMS, Change, Embed, Entry, System
 from skelact.evaluation.protocols import PROTOCOLS, protocol_of
-from skelact.models.device import best_device
+from skelact.evaluation.protocols.protocol import SYSTEMS, Change, Embed, Entry, System
+from skelact.evaluation.split import Parts
+from skelact.heads.labelled import Labelled, Outcome
+from skelact.runtime.device import best_device
 from skelact.sequences.store import Store
+from skelact.settings import Precision, Recipe
 
 if TYPE_CHECKING:
     from skelact.models import Model

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skelact.config import Recipe, to_dict
 from skelact.errors import UserError
+from skelact.settings import Recipe, to_dict
 
 if TYPE_CHECKING:
     from skelact.models import Model

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from skelact.config import Recipe
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import unknown
 from skelact.methods.method import Method, StepLoss
 from skelact.methods.scdnet import SCDNet
 from skelact.methods.supervised import Supervised
+from skelact.settings import Recipe
 
 # name -> how to build it from an encoder, the recipe and the number of classes of the store
 METHODS: dict[str, Callable[[SCDNetEncoder, Recipe, int], Method]] = {

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch, random_views
-from skelact.config import Recipe
 from skelact.encoders import SCDNetEncoder
 from skelact.encoders.scdnet import xavier_linear
 from skelact.methods.method import Method, StepLoss
 from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector, unit_length
+from skelact.settings import Recipe
 
 
 class ProjectedEncoder(nn.Module):

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skelact.batches import Batch, random_view
-from skelact.config import Recipe
 from skelact.encoders import Encoder
 from skelact.errors import UserError
 from skelact.methods.method import Method, StepLoss
+from skelact.settings import Recipe
 
 
 class Supervised(Method):

@@ -14,12 +14,12 @@ from safetensors.torch import load_file, save_file
 
 from skelact import __version__
 from skelact.batches import Batch, collate, downstream_clip
-from skelact.config import Precision, Recipe, from_dict, to_dict
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
-from skelact.models.ahead import read_ahead
-from skelact.models.device import check_precision
+from skelact.runtime.device import check_precision
+from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.store import Store
+from skelact.settings import Precision, Recipe, from_dict, to_dict
 from skelact.skeletons import Skeleton
 
 FORMAT = 1

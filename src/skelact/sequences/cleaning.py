@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.config import from_dict, to_dict
 from skelact.errors import UserError, unknown
 from skelact.sequences.sequence import Sequence
+from skelact.settings import from_dict, to_dict
 from skelact.skeletons import Skeleton
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
-from skelact.sequences import layout
+from skelact.sequences import format as layout
 from skelact.sequences.sequence import Segment, Sequence
 from skelact.sequences.writer import SplitRule, StoreWriter
 from skelact.skeletons import Skeleton

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
-from skelact.sequences import layout
+from skelact.sequences import format as layout
 from skelact.sequences.sequence import Sequence, Tag
 from skelact.sequences.table import Table, Values
 from skelact.skeletons import Skeleton

@@ -1,6 +1,6 @@
 """Training: the loop that ties batches, methods and the run folder."""
 
 from skelact.training.loop import Progress, Stopped, pretrain
-from skelact.training.runs import Run
+from skelact.training.run_folder import Run
 
 __all__ = ["Progress", "Run", "Stopped", "pretrain"]

@@ -19,20 +19,20 @@ import torch
 from numpy.typing import NDArray
 
 from skelact.batches import Batch
-from skelact.config import Recipe, TrainSettings
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
-from skelact.memory import keep_freed_memory
 from skelact.methods import Method, StepLoss, build_method
-from skelact.models.ahead import read_ahead
-from skelact.models.device import best_device, check_precision
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
+from skelact.runtime.allocator import keep_freed_memory
+from skelact.runtime.device import best_device, check_precision
+from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.store import Store
+from skelact.settings import Recipe, TrainSettings
 from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
-from skelact.training.events import EventLog
-from skelact.training.runs import Run
+from skelact.training.run_folder import Run
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import Underway, build_optimizer, take_step
+from skelact.training.tensorboard import EventLog
 
 # steps after which a loss is read: a GPU is given the next step before it is asked about this one
 LATE = {"cuda": 1}

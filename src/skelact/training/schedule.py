@@ -2,7 +2,7 @@
 
 from math import cos, pi
 
-from skelact.config import TrainSettings
+from skelact.settings import TrainSettings
 
 
 def learning_rate(settings: TrainSettings, progress_epochs: float) -> float:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from skelact.batches import Batch
-from skelact.config import Precision, TrainSettings
 from skelact.methods import Method, StepLoss
+from skelact.settings import Precision, TrainSettings
 
 
 def take_step(

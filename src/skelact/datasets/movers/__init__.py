@@ -1,6 +1,0 @@
-"""Movers: generated people who move, for trying things out and for tests."""
-
-from skelact.datasets.movers.dataset import DATASET
-from skelact.datasets.movers.generate import make_movers
-
-__all__ = ["DATASET", "make_movers"]

@@ -1,0 +1,25 @@
+"""The table of protocols."""
+
+from skelact.evaluation.protocols.finetune import FINETUNE, SEMI_FINETUNE
+from skelact.evaluation.protocols.protocol import Protocol
+from skelact.evaluation.protocols.robust import ROBUST
+from skelact.evaluation.protocols.semi import SEMI
+from skelact.heads.class_means import FEW_SHOT
+from skelact.heads.linear_probe import LINEAR
+from skelact.heads.nearest_neighbours import KNN
+
+# In the order in which they are explained; the keys of their entries start with their name.
+PROTOCOLS: dict[str, Protocol] = {
+    "linear": LINEAR,
+    "knn": KNN,
+    "finetune": FINETUNE,
+    "semi": SEMI,
+    "semi-finetune": SEMI_FINETUNE,
+    "few-shot": FEW_SHOT,
+    "robust": ROBUST,
+}
+
+
+def protocol_of(entry: str) -> Protocol:
+    """The protocol that an entry, such as ``semi/10``, is one of."""
+    return PROTOCOLS[entry.partition("/")[0]]

@@ -1,0 +1,1 @@
+"""Results: what an evaluation found, as it is written and read."""

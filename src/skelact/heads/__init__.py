@@ -1,0 +1,1 @@
+"""Heads: what is fitted on frozen features."""

@@ -1,0 +1,1 @@
+"""Importing: known benchmarks and folders of files become a store."""

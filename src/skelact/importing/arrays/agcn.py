@@ -1,0 +1,87 @@
+"""AGCN arrays: ``*_data_joint.npy`` (N, C, T, V, M), ``*_label.pkl`` (names, labels), ``*_num_frame.npy``.
+
+People missing at the start are moved to it, short clips are repeated up to 300 frames, joint 1 of the first person
+is the origin of every frame, and the first frame is turned so that the spine points along +z.
+
+Source: Shi et al., "Two-stream adaptive graph convolutional networks", CVPR 2019, and the arrays that later
+repositories made in this way; the true lengths were added by some of them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skelact.errors import FileError
+from skelact.importing.arrays.preprocessed import PackFormat, Part, cut_zeros, find_parts, make_part, with_lengths
+from skelact.importing.arrays.stored import open_npy
+from skelact.readers.unpickling import read_plain_pickle
+
+ENDING = "_data_joint.npy"
+
+
+def find(source: Path) -> list[Part]:
+    """The parts in a folder; a ``UserError`` when there is none."""
+    return [_part(part, path) for part, path in find_parts(source, ENDING, "AGCN arrays").items()]
+
+
+def read_labels(path: Path) -> tuple[Any, Any]:
+    """Names and labels of a pickle.
+
+    Raises:
+        FileError: it holds something else, or something that would have to be run.
+    """
+    content = read_plain_pickle(path)
+    if not isinstance(content, tuple | list) or len(content) != 2:
+        holds = f"{type(content).__name__} of {len(content)}" if hasattr(content, "__len__") else repr(content)
+        raise FileError(path, f"expected a pair of names and labels, got a {holds}")
+    return content[0], content[1]
+
+
+def unfold(row: NDArray[Any], _joints: int) -> NDArray[Any]:
+    """(C, T, V, M) -> (T, M, V, C)."""
+    return row.transpose(1, 3, 2, 0)
+
+
+def cut(positions: NDArray[np.float32], length: int) -> tuple[NDArray[np.float32], str]:
+    """Cut to the true length, or to where the first person starts over, number for number."""
+    if length:
+        return positions[:length], "cut to the true length"
+    positions = cut_zeros(positions)
+    again = _starts_over(positions[:, 0])
+    if again:
+        return positions[:again], "true length not given; cut where the clip starts over"
+    return positions, "true length not given; the clip does not start over, zeros at the end cut"
+
+
+def _starts_over(person: NDArray[np.float32]) -> int:
+    """The first frame from which on the person does exactly what was done from the start; 0: never."""
+    frames = len(person)
+    candidates = np.flatnonzero((person[1:] == person[:1]).all(axis=(1, 2))) + 1
+    for start in candidates.tolist():
+        if person[:1].any() and (person[start:] == person[: frames - start]).all():
+            return int(start)
+    return 0
+
+
+def _part(part: str, path: Path) -> Part:
+    stem = path.name.removesuffix(ENDING)
+    labels, lengths = path.with_name(f"{stem}_label.pkl"), path.with_name(f"{stem}_num_frame.npy")
+    names, numbers = read_labels(labels)
+    found = make_part(part, open_npy(path), numbers, labels, names)
+    if not lengths.is_file():
+        return found
+    stored = open_npy(lengths)
+    return with_lengths(found, stored.rows(0, stored.shape[0] if stored.shape else 0), lengths)
+
+
+FORMAT = PackFormat(
+    name="agcn",
+    title="(clips, 3, frames, joints, people)",
+    preprocessing="agcn arrays",
+    up="+z",
+    find=find,
+    unfold=unfold,
+    cut=cut,
+)

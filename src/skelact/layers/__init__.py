@@ -1,0 +1,1 @@
+"""Layers: what encoders are built of."""

@@ -1,0 +1,1 @@
+"""Kernels: the parts of layers that are compiled, for CPUs."""

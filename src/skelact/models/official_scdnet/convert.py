@@ -1,0 +1,149 @@
+"""Trained weights of the official SCD-Net implementation, as a model of ours."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skelact.encoders import build_encoder
+from skelact.errors import FileError, UserError
+from skelact.models.model import Model
+from skelact.models.official_scdnet.names import OfficialSizes, misfit, sizes_in
+from skelact.models.official_scdnet.weights import load_official_encoder
+from skelact.settings import Recipe, Stream
+from skelact.skeletons import Skeleton
+
+HEADS = 8  # of the published transformer; shapes do not tell
+PARALLEL = "module."  # what torch's DataParallel puts before every name
+
+
+def convert_official(
+    path: Path,
+    skeleton: Skeleton,
+    cleaning: Mapping[str, Any],
+    stream: Stream = "joint",
+    heads: int = HEADS,
+) -> Model:
+    """The query encoder of an official checkpoint (``.pth.tar``) as a model.
+
+    The file is opened as weights only: what it holds beside tensors and plain values is never run. Sizes are read
+    from the shapes; every name and shape of the query encoder, the key encoder and the queues must fit.
+
+    Args:
+        path: the checkpoint, a dictionary with ``state_dict``.
+        skeleton: the layout that the encoder was trained on.
+        cleaning: of the stores that the model will take, as ``Store.cleaning``; the file does not tell.
+        stream: that the encoder was trained on; the file does not tell.
+        heads: of the transformer; the file does not tell.
+
+    Raises:
+        FileError: the file is damaged, is no such checkpoint, or names are missing, left over or of another shape.
+        UserError: another number of joints than the skeleton has.
+    """
+    checkpoint = _opened(path)
+    state = _state(path, checkpoint)
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    sizes = sizes_in(shapes)
+    if wrong := misfit(shapes, sizes):
+        raise FileError(path, f"these are no whole weights of SCD-Net. {wrong}")
+    if sizes.joints != len(skeleton):
+        raise UserError(
+            f"{path}: the weights are for {sizes.joints} joints, skeleton {skeleton.name} has {len(skeleton)}. "
+            "Name the skeleton that they were trained on with --skeleton"
+        )
+    _check_finite(path, state)
+    recipe = _recipe(sizes, stream, heads, checkpoint)
+    encoder = build_encoder(skeleton, sizes.persons, sizes.frames, sizes.coordinates, recipe.encoder)
+    load_official_encoder(encoder, {name: value.numpy() for name, value in state.items()}, "encoder_q.")
+    return Model(encoder, recipe, _info(path, checkpoint, cleaning))
+
+
+def _opened(path: Path) -> dict[Any, Any]:
+    if not path.is_file():
+        raise FileError(path, "not found")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its readers of old and new formats run into
+        found = re.search(r"(?:GLOBAL|class|type) ([\w.]+)", str(error))
+        if "Unsupported" in str(error) and found:
+            reason = (
+                f"it holds a {found[1]}, which would have to be run to be read. Save it again with tensors only"
+            )
+        else:
+            reason = f"not a file of torch, or a damaged copy ({_told(error)})"
+        raise FileError(path, reason) from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
+        holds = (
+            ", ".join(map(str, list(checkpoint)[:8]))
+            if isinstance(checkpoint, dict)
+            else type(checkpoint).__name__
+        )
+        raise FileError(
+            path, f"no state_dict in it, so it is no checkpoint of SCD-Net. It holds: {holds or 'nothing'}"
+        )
+    return checkpoint
+
+
+def _told(error: Exception) -> str:
+    """What torch found, without its advice to load the file as code."""
+    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return found.partition("\n")[0] or "empty"
+
+
+def _state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors by official name, in float32."""
+    state = dict(checkpoint["state_dict"])
+    other = [name for name, value in state.items() if not isinstance(name, str) or not isinstance(value, Tensor)]
+    if other:
+        raise FileError(path, f"{other[0]} of its state_dict is no tensor")
+    if state and all(name.startswith(PARALLEL) for name in state):
+        state = {name.removeprefix(PARALLEL): value for name, value in state.items()}
+    return {name: value.detach().float() for name, value in state.items()}
+
+
+def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    wrong = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if wrong:
+        raise FileError(path, f"{len(wrong)} of its tensors are not finite, the first is {wrong[0]}")
+
+
+def _recipe(sizes: OfficialSizes, stream: Stream, heads: int, checkpoint: Mapping[str, Any]) -> Recipe:
+    """The published settings with the sizes of the file."""
+    usual = Recipe()
+    epochs = _epoch(checkpoint)
+    return replace(
+        usual,
+        data=replace(usual.data, frames=sizes.frames, persons=sizes.persons, stream=stream),
+        encoder=replace(
+            usual.encoder, graph_widths=sizes.graph_widths, width=sizes.width, layers=sizes.layers, heads=heads
+        ),
+        method=replace(usual.method, queue=sizes.queue, projection=sizes.projection),
+        train=usual.train if epochs is None else replace(usual.train, epochs=epochs),
+    )
+
+
+def _epoch(checkpoint: Mapping[str, Any]) -> int | None:
+    epoch = checkpoint.get("epoch")
+    return epoch if isinstance(epoch, int) else None
+
+
+def _info(path: Path, checkpoint: Mapping[str, Any], cleaning: Mapping[str, Any]) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "dataset": "",
+        "classes": [],
+        "cleaning": dict(cleaning),
+        "source": {
+            "layout": "official SCD-Net",
+            "file": path.name,
+            "sha256": digest,
+            "epoch": _epoch(checkpoint),
+            "ignored": sorted(str(key) for key in checkpoint if key not in ("state_dict", "epoch")),
+        },
+    }

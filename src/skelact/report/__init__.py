@@ -1,0 +1,1 @@
+"""Report: renderers of results, as text, HTML, Markdown and SVG."""

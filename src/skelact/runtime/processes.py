@@ -1,0 +1,68 @@
+"""Work shared by processes, its results in order and few of them waiting."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from skelact.errors import UserError
+from skelact.runtime.allocator import keep_freed_memory
+
+IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
+
+Result = TypeVar("Result")
+
+
+def in_order(
+    function: Callable[..., list[Result]], tasks: list[tuple[Any, ...]], processes: int
+) -> Iterator[Result]:
+    """What ``function(*task)`` lists for each task, one after another in the order of the tasks.
+
+    Args:
+        function: of a module, so that other processes find it.
+        tasks: its arguments.
+        processes: that work; 1: this one alone.
+
+    Raises:
+        UserError: a process was ended from outside.
+    """
+    if processes == 1:
+        for task in tasks:
+            yield from function(*task)
+        return
+    left = deque(tasks)
+    waiting: deque[Future[list[Result]]] = deque()
+    kind = "spawn" if os.name == "nt" else "forkserver"  # a fork would copy the threads of a progress bar
+    context = multiprocessing.get_context(kind)
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start_worker)
+    try:
+        while left or waiting:
+            while left and len(waiting) < IN_FLIGHT * processes:
+                waiting.append(pool.submit(function, *left.popleft()))
+            yield from waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a working process was ended from outside (out of memory?). What was done is kept: run the same "
+            "command again to go on, with fewer --processes"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the main process alone, and a worker ends with it, even when it is killed."""
+    keep_freed_memory()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,1 @@
+"""Search: which vectors are most similar to a query."""

@@ -1,0 +1,226 @@
+"""The report: whole, self-contained, and true to the results."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from skelact.evaluation import Evaluation, evaluate
+from skelact.report.html import write_report
+from skelact.report.nearest_clips import RIGHT, WRONG, choose
+from skelact.report.table import text_table
+
+pytestmark = pytest.mark.usefixtures("fake_model")
+EMPTY = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects text, tags and resources, and notices tags that are not closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.resources: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.resources += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
+        ]
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in EMPTY:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture
+def evaluation(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> Evaluation:
+    return evaluate(kit.write_seeds(tmp_path / "run", 0, 1), store_path)
+
+
+def test_the_page_is_whole_and_needs_no_other(evaluation: Evaluation) -> None:
+    path = write_report(evaluation)
+    assert path == evaluation.folder / "report.html"
+    html = path.read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.resources == []
+    assert not re.search(r"https?://|//[a-z]+\.|url\(|@import|<script|<link|<iframe", html)
+    assert "$" not in html
+    assert "nan" not in re.findall(r"[a-zA-Z]+", html)
+    assert page.tags.count("title") > 1
+
+
+def test_every_number_is_on_the_page(evaluation: Evaluation) -> None:
+    text = Page(write_report(evaluation).read_text()).text
+    for protocol in evaluation.results["protocols"].values():
+        assert protocol["title"] in text
+        for system in protocol["systems"].values():
+            low, high = system["interval"]
+            assert f"{100 * system['value']:.1f} ± {100 * system['std']:.1f} %" in text
+            assert f"95 %: {100 * low:.1f} to {100 * high:.1f}" in text
+            assert "seeds: " + ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values()) in text
+            if system["best_on_test"]:
+                assert f"best on test: {100 * system['best_on_test']['mean']:.1f}" in text
+        assert f"{100 * protocol['versus']['untrained']['gain']:+.1f} points against the untrained encoder" in text
+
+
+def test_every_section_is_on_the_page(evaluation: Evaluation) -> None:
+    html = write_report(evaluation).read_text()
+    headings = re.findall(r"<h2>(.*?)</h2>", html)
+    assert headings == [
+        "Accuracy on the test clips",
+        "Retrieval, 1-NN by cosine",
+        "Loss in training",
+        "Learning curve, linear probe",
+        "Map of the test clips",
+        "Nearest clips",
+        "Classes, linear probe",
+        "Confusion, linear probe",
+        "Classes, 1-NN by cosine",
+        "Confusion, 1-NN by cosine",
+        "How to repeat it",
+        "Settings",
+    ]
+    text = Page(html).text
+    for name in ("temporal", "spatial", "total, seed 0", "total, seed 1"):  # of the loss
+        assert name in text
+    for word in (
+        evaluation.results["command"],
+        evaluation.store.fingerprint,
+        evaluation.results["machine"]["cpu"],
+    ):
+        assert word in text
+    for group in evaluation.results["settings"].values():
+        assert set(group) <= set(text.split())
+    assert html.count('class="query"') >= 3
+    assert html.count("<circle cx") == 2 * 24  # a map of the trained, one of the untrained encoder
+
+
+def test_neighbours_are_marked_right_and_wrong(evaluation: Evaluation) -> None:
+    """Every neighbour that is shown says whether it has the label of its query."""
+    html = write_report(evaluation).read_text()
+    for query in html.split('<div class="query">')[1:]:
+        clips = re.findall(
+            r'<div class="(asked|right|wrong)">.*?</div><b>(.*?)</b> (.*?)<small>(.*?)</small>', query
+        )
+        kinds, labels, remarks, names = zip(*clips, strict=True)
+        assert (kinds[0], remarks[0]) == ("asked", "test clip")
+        assert len(clips) == 4
+        for kind, label, remark, name in zip(kinds[1:], labels[1:], remarks[1:], names[1:], strict=True):
+            assert kind == ("right" if label == labels[0] else "wrong")
+            assert ("✓" in remark) == (kind == "right")
+            assert name.startswith(label)
+
+
+def test_queries_are_some_that_succeed_and_some_that_fail_of_many_classes() -> None:
+    labels = np.repeat(np.arange(10), 5)
+    right = np.ones(50, dtype=bool)
+    right[[7, 8, 21, 40]] = False
+    chosen = choose(labels, right)
+    assert [bool(right[k]) for k in chosen] == [True] * RIGHT + [False] * WRONG
+    assert len({int(labels[k]) for k in chosen[:RIGHT]}) == RIGHT
+    assert chosen == [0, 15, 30, 45, 7, 41 - 1]
+    assert choose(labels, np.ones(50, dtype=bool)) == chosen[:RIGHT]
+    assert choose(labels[:3], np.zeros(3, dtype=bool)) == [0]
+
+
+def test_names_cannot_break_the_page(kit: SimpleNamespace, tmp_path: Path) -> None:
+    evil = "<script>alert('&')</script>"
+    names = {"bow": evil, "jump": 'a "quoted" one', "wave": "$title"}
+    people = [
+        replace(kit.person(label, camera, number), label=names[label], name=f"{names[label]}-{camera}-{number}")
+        for camera in (1, 3)
+        for number in range(4)
+        for label in kit.classes
+        if (camera, label) != (1, "bow")  # so that its name is in the notes, too
+    ]
+    store = kit.write_store(tmp_path / "s", people, classes=tuple(names.values()))
+    html = write_report(evaluate(kit.write_run(tmp_path / "run"), store)).read_text()
+    page = Page(html)
+    assert "script" not in page.tags
+    assert evil in page.text
+    assert "$title" in page.text
+
+
+def test_a_model_without_its_run_has_no_loss_curves(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    run = kit.write_run(tmp_path / "model")
+    (run / "metrics.jsonl").unlink()
+    html = write_report(evaluate(run, store_path, ["knn"])).read_text()
+    headings = re.findall(r"<h2>(.*?)</h2>", html)
+    assert "Loss in training" not in headings
+    assert not any(heading.startswith("Learning curve") for heading in headings)
+
+
+def test_the_training_can_be_repeated_from_the_page(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    one, many = kit.write_run(tmp_path / "one"), kit.write_seeds(tmp_path / "many", 3, 5)
+    assert "skelact pretrain" not in Page(write_report(evaluate(one, store_path, ["knn"])).read_text()).text
+    (one / "config.toml").write_text("")
+    (many / "seed-3" / "config.toml").write_text("")
+    text = Page(write_report(evaluate(one, store_path, ["knn"])).read_text()).text
+    assert f"skelact pretrain {store_path} -c {one}/config.toml -o AGAIN skelact evaluate" in text
+    text = Page(write_report(evaluate(many, store_path, ["knn"])).read_text()).text
+    assert f"skelact pretrain {store_path} -c {many}/seed-3/config.toml -o AGAIN --seeds 3,5 skelact" in text
+
+
+def test_copies_and_notes_are_told(kit: SimpleNamespace, tmp_path: Path) -> None:
+    people = [
+        kit.person(label, camera, number) for camera in (1, 3) for number in range(3) for label in kit.classes
+    ]
+    copy = replace(people[0], name="copy", tags={"camera": 3, "subject": 0})
+    evaluation = evaluate(kit.write_run(tmp_path / "run"), kit.write_store(tmp_path / "s", [*people, copy]))
+    text = Page(write_report(evaluation).read_text()).text
+    values = evaluation.results["protocols"]["knn"]["systems"]["raw"]["without_copies"]
+    assert f"without copies: {100 * values['value']:.1f}" in text
+    assert evaluation.results["notes"][0] in text
+    assert "raw coordinates, without copies" in text_table(evaluation.results)
+
+
+def test_the_text_table_has_a_line_a_system(evaluation: Evaluation) -> None:
+    lines = text_table(evaluation.results).splitlines()
+    assert lines[0] == "people, xview: 24 test clips, accuracy in %, mean ± deviation of 2 seeds [95 % interval]"
+    assert re.split(r"\s{2,}", lines[1]) == ["", "linear probe", "1-NN by cosine"]
+    assert len(lines) == 11
+    assert [line.split("  ")[0] for line in lines[5:]] == [
+        "",
+        "1-NN by cosine",
+        "mean average precision",
+        "recall at 1",
+        "recall at 5",
+        "recall at 10",
+    ]
+    for line, (system, name) in zip(
+        lines[2:5],
+        {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}.items(),
+        strict=True,
+    ):
+        values = evaluation.results["protocols"]["linear"]["systems"][system]
+        low, high = (100 * end for end in values["interval"])
+        assert line.startswith(name)
+        assert f"{100 * values['value']:.1f} ± {100 * values['std']:.1f}  [{low:.1f}, {high:.1f}]" in line
