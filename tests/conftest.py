@@ -18,7 +18,16 @@ from skelact import models
 from skelact.batches import Batch
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
-from skelact.settings import DataSettings, LinearSettings, Precision, Recipe, TrainSettings, from_dict, to_dict
+from skelact.settings import (
+    DataSettings,
+    LinearSettings,
+    Precision,
+    ProtocolSettings,
+    Recipe,
+    TrainSettings,
+    recipe_from_dict,
+    recipe_to_dict,
+)
 from skelact.skeletons import KINECT20, Skeleton
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -53,7 +62,7 @@ CLASSES = ("bow", "jump", "wave")
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8),
     train=TrainSettings(seed=0),
-    linear=LinearSettings(lr=0.5, batch=16, epochs=6, milestones=(4,)),
+    protocols=ProtocolSettings(linear=LinearSettings(lr=0.5, batch=16, epochs=6, milestones=(4,))),
 )
 
 
@@ -107,7 +116,7 @@ class FakeModel:
     @classmethod
     def load(cls, path: Path) -> "FakeModel":
         values = json.loads((path / "model.json").read_text())
-        recipe = from_dict(Recipe, values["recipe"], where=str(path))
+        recipe = recipe_from_dict(values["recipe"], where=str(path))
         return cls(recipe, KINECT20, trained=True, info=values["info"])
 
     @classmethod
@@ -151,7 +160,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> type[FakeModel]:
 def write_run(folder: Path, recipe: Recipe = RECIPE, **info: Any) -> Path:
     """The files of a finished run."""
     folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps({"recipe": to_dict(recipe), "info": info}))
+    (folder / "model.json").write_text(json.dumps({"recipe": recipe_to_dict(recipe), "info": info}))
     losses = [
         {"epoch": e, "step": 9 * e, "total": 4.0 / e, "temporal": 3.0 / e, "spatial": 1.0 / e} for e in (1, 2, 3)
     ]

@@ -14,11 +14,11 @@ from skelact.demo import RECIPE
 from skelact.evaluation import PROTOCOLS
 from skelact.settings import (
     DataSettings,
-    EncoderSettings,
     KnnSettings,
     LinearSettings,
-    MethodSettings,
     Recipe,
+    SCDNetEncoderSettings,
+    SCDNetSettings,
     TrainSettings,
     ViewSettings,
     load_recipe,
@@ -96,10 +96,10 @@ def test_the_defaults_are_the_settings_of_the_paper() -> None:
         *(1.0, True, False),
         *(4, 0.375),
     )
-    assert EncoderSettings() == EncoderSettings(
+    assert SCDNetEncoderSettings() == SCDNetEncoderSettings(
         "scdnet", (64, 256, 64), "joint", 1e-6, width=2048, heads=8, layers=1, dropout=0.1
     )
-    method = MethodSettings()
+    method = SCDNetSettings()
     assert (method.temperature, method.queue, method.momentum, method.projection) == (0.2, 8192, 0.999, 128)
     train = TrainSettings()
     assert (train.epochs, train.batch, train.optimizer, train.lr, train.momentum) == (451, 64, "sgd", 0.01, 0.9)

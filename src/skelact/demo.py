@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from skelact.settings import (
     DataSettings,
-    EncoderSettings,
     LinearSettings,
-    MethodSettings,
+    ProtocolSettings,
     Recipe,
+    SCDNetEncoderSettings,
+    SCDNetSettings,
     TrainSettings,
     ViewSettings,
 )
@@ -28,12 +29,12 @@ RECIPE = Recipe(
     views=ViewSettings(
         min_crop=0.5, min_frames=12, upright=True, shear=0.3, hidden_joints=0.4, block_frames=2, hidden_blocks=0.4
     ),
-    encoder=EncoderSettings(graph_widths=(16, 16), graph_gain=1.0, width=64, heads=4, dropout=0.0),
-    method=MethodSettings(negatives="batch", queue=256, temperature=0.1, momentum=0.99),
+    encoder=SCDNetEncoderSettings(graph_widths=(16, 16), graph_gain=1.0, width=64, heads=4, dropout=0.0),
+    method=SCDNetSettings(negatives="batch", queue=256, temperature=0.1, momentum=0.99),
     train=TrainSettings(
         epochs=120, batch=64, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=5
     ),
-    linear=LinearSettings(lr=0.1, batch=128),
+    protocols=ProtocolSettings(linear=LinearSettings(lr=0.1, batch=128)),
 )
 
 

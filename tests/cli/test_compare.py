@@ -16,12 +16,12 @@ import pytest
 from skelact.cli import run
 from skelact.models import Model
 from skelact.sequences.store import Store
-from skelact.settings import DataSettings, EncoderSettings, LinearSettings, Recipe
+from skelact.settings import DataSettings, LinearSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
 
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8, persons=2),
-    encoder=EncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2),
-    linear=LinearSettings(epochs=5, batch=32, milestones=(3,)),
+    encoder=SCDNetEncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2),
+    protocols=ProtocolSettings(linear=LinearSettings(epochs=5, batch=32, milestones=(3,))),
 )
 WITHOUT_END = {"meta", "br"}
 Runs = tuple[Path, Path]

@@ -95,7 +95,7 @@ def test_the_numbers_are_those_of_the_features(
     }
     for system, vectors in features.items():
         parts = [Labelled(vectors(store, rows), store.labels[rows], len(store.classes)) for rows in (train, test)]
-        assert systems[system]["seeds"] == {"1": knn(*parts, model.recipe.knn).accuracy}
+        assert systems[system]["seeds"] == {"1": knn(*parts, model.recipe.protocols.knn).accuracy}
 
 
 def test_json_goes_to_stdout_and_equals_the_file(

@@ -16,10 +16,10 @@ from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
 from skelact.layers.batch_norm import PersonBatchNorm, distinct_people
 from skelact.layers.graph_conv import GraphConv
-from skelact.settings import EncoderSettings
+from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
-SMALL = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+SMALL = SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
 
 
 def make_batch(skeleton: Skeleton, persons: int, frames: int, coordinates: int = 3, alone: int = 0) -> Batch:
@@ -34,7 +34,7 @@ def make_encoder(
     skeleton: Skeleton, persons: int, frames: int, coordinates: int = 3, name: str = "scdnet"
 ) -> Encoder:
     torch.manual_seed(0)
-    settings = EncoderSettings(name=name, graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+    settings = SCDNetEncoderSettings(name=name, graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
     return build_encoder(skeleton, persons, frames, coordinates, settings)
 
 
@@ -164,7 +164,7 @@ def test_the_input_norm_keeps_how_much_joints_move_where_asked(norm: Literal["jo
     torch.manual_seed(0)
     moves = torch.linspace(0.1, 2.0, len(SBU15), dtype=torch.float64)  # of each joint, in metres
     clips = torch.randn(40, 12, 2, len(SBU15), 3, dtype=torch.float64) * moves[:, None]
-    settings = EncoderSettings(graph_widths=(4, 8), input_norm=norm)
+    settings = SCDNetEncoderSettings(graph_widths=(4, 8), input_norm=norm)
     stack = GraphStack(SBU15, 2, 3, settings).double().train()
     seen: list[torch.Tensor] = []
     stack.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -178,7 +178,7 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
     """The stack with everybody computed equals the stack that computes the absent once."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=4).to("cpu", torch.float64)
-    stack = GraphStack(SBU15, 2, 3, EncoderSettings(graph_widths=(4, 8))).double().train()
+    stack = GraphStack(SBU15, 2, 3, SCDNetEncoderSettings(graph_widths=(4, 8))).double().train()
     present = batch.valid.any(dim=3).any(dim=1)
     assert present.tolist() == [[True, False]] * 4 + [[True, True]]
     rows: list[int] = []
@@ -193,7 +193,7 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
 def test_gradients_are_the_same_each_time_on_several_threads() -> None:
     """What the absent share is summed in a fixed order; otherwise a resumed training would end elsewhere."""
     torch.manual_seed(0)
-    stack = GraphStack(NTU25, 2, 3, EncoderSettings(graph_widths=(16, 16))).train()
+    stack = GraphStack(NTU25, 2, 3, SCDNetEncoderSettings(graph_widths=(16, 16))).train()
     clips = np.random.default_rng(0).normal(size=(48, 32, 2, 25, 3))
     clips[::2, :, 1] = np.nan
     batch = collate(list(clips), NTU25)
@@ -216,12 +216,15 @@ def test_gradients_are_the_same_each_time_on_several_threads() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (EncoderSettings(graph_widths=(6,)), r"encoder.graph_widths must be positive multiples of 4 .*got \[6\]"),
-        (EncoderSettings(width=30, heads=8), "encoder.width 30 must be a multiple of encoder.heads 8"),
-        (EncoderSettings(name="scd"), r"unknown encoder 'scd'; did you mean 'scdnet'\?"),
+        (
+            SCDNetEncoderSettings(graph_widths=(6,)),
+            r"encoder.graph_widths must be positive multiples of 4 .*got \[6\]",
+        ),
+        (SCDNetEncoderSettings(width=30, heads=8), "encoder.width 30 must be a multiple of encoder.heads 8"),
+        (SCDNetEncoderSettings(name="scd"), r"unknown encoder 'scd'; did you mean 'scdnet'\?"),
     ],
 )
-def test_impossible_settings_are_refused(settings: EncoderSettings, message: str) -> None:
+def test_impossible_settings_are_refused(settings: SCDNetEncoderSettings, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_encoder(NTU25, 2, 64, 3, settings)
 
@@ -237,7 +240,7 @@ def test_graph_convolutions_start_from_the_gain(gain: float) -> None:
 def test_sizes_of_the_paper() -> None:
     """74.4 M parameters in the encoder, 0.364 M of them in each graph stack."""
     with torch.device("meta"):
-        encoder = build_encoder(NTU25, 2, 64, 3, EncoderSettings())
+        encoder = build_encoder(NTU25, 2, 64, 3, SCDNetEncoderSettings())
     count = sum(parameter.numel() for parameter in encoder.parameters())
     assert round(count / 1e6, 1) == 74.4
     stack = sum(parameter.numel() for parameter in encoder.temporal_graph.parameters())
@@ -248,7 +251,7 @@ def test_absent_people_change_no_clue_and_no_gradient() -> None:
     """The encoder that computes the absent once equals the one that is told that everybody is there."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=3).to("cpu", torch.float64)
-    settings = EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
+    settings = SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
     encoder = build_encoder(SBU15, 2, 12, 3, settings).double().train()
     results = []
     counted, everybody = batch.people, torch.ones_like(batch.people.there)

@@ -34,7 +34,7 @@ def parts_of(evaluation: Evaluation, system: str) -> tuple[Labelled, Labelled]:
 def by_hand(evaluation: Evaluation, system: str, learnt: np.ndarray, held: np.ndarray) -> dict[float, float]:
 
     train, _ = parts_of(evaluation, system)
-    settings = evaluation.recipe.linear
+    settings = evaluation.recipe.protocols.linear
     return {
         lr: train_probe(train.take(learnt), replace(settings, lr=lr), 0).outcome(train.take(held)).accuracy
         for lr in (0.0001, 0.5)
@@ -51,7 +51,9 @@ def test_the_best_on_validation_clips_is_taken_and_trained_on_all(run: Path, sto
         best = max(found, key=lambda lr: (found[lr], -lr))
         values = evaluation.results["protocols"]["linear"]["systems"][system]
         assert values["chosen"]["0"] == {"lr": best, "validation_accuracy": found[best]}
-        again = linear_probe(*parts_of(evaluation, system), replace(evaluation.recipe.linear, lr=best), 0)
+        again = linear_probe(
+            *parts_of(evaluation, system), replace(evaluation.recipe.protocols.linear, lr=best), 0
+        )
         assert values["seeds"]["0"] == again.accuracy
         assert values["curves"]["0"] == list(again.curve)
     assert evaluation.results["protocols"]["linear"]["systems"]["model"]["chosen"]["0"]["lr"] == 0.5

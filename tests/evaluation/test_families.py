@@ -37,7 +37,7 @@ def test_few_labels_are_those_of_their_clips(kit: SimpleNamespace, store_path: P
         ours = linear_probe(
             Labelled(train[chosen], labels[chosen], 3),
             Labelled(test, store.labels[parts.test], 3),
-            evaluation.recipe.linear,
+            evaluation.recipe.protocols.linear,
             seed=0,
         )
         assert entries["semi/10"]["systems"][system]["seeds"]["0"] == ours.accuracy

@@ -10,10 +10,10 @@ from skelact.evaluation import evaluate
 from skelact.models import Model
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
-from skelact.settings import EncoderSettings
+from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import KINECT20, SBU15
 
-SMALL = EncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2, graph_gain=1.0)
+SMALL = SCDNetEncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2, graph_gain=1.0)
 
 
 def test_an_encoder_measures_clips_of_another_skeleton(

@@ -12,12 +12,12 @@ from skelact.importing.run import import_recordings
 from skelact.models import Model
 from skelact.models.model import load_clips
 from skelact.sequences.store import Store
-from skelact.settings import DataSettings, EncoderSettings, LinearSettings, Recipe
+from skelact.settings import DataSettings, LinearSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
 
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8),
-    encoder=EncoderSettings(graph_widths=(4, 8, 4), width=16, heads=2, graph_gain=1.0, dropout=0.1),
-    linear=LinearSettings(lr=0.5, batch=16, epochs=5, milestones=(2, 4)),
+    encoder=SCDNetEncoderSettings(graph_widths=(4, 8, 4), width=16, heads=2, graph_gain=1.0, dropout=0.1),
+    protocols=ProtocolSettings(linear=LinearSettings(lr=0.5, batch=16, epochs=5, milestones=(2, 4))),
 )
 
 

@@ -15,7 +15,7 @@ from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import SCDNet
 from skelact.models.official_scdnet.weights import load_official, translate
-from skelact.settings import EncoderSettings, MethodSettings, Recipe
+from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings
 from skelact.skeletons import NTU25
 
 pytestmark = pytest.mark.real
@@ -51,8 +51,8 @@ def expected(golden: Arrays, dtype: torch.dtype, name: str) -> NDArray[np.floati
 def make_method(golden: Arrays, dtype: torch.dtype) -> SCDNet:
     config = json.loads(str(golden["config"]))
     recipe = Recipe(
-        encoder=EncoderSettings(width=config["hidden_size"], heads=config["num_head"], dropout=0.0),
-        method=MethodSettings(
+        encoder=SCDNetEncoderSettings(width=config["hidden_size"], heads=config["num_head"], dropout=0.0),
+        method=SCDNetSettings(
             queue=config["queue_size"],
             projection=config["projection_dim"],
             temperature=config["temperature"],

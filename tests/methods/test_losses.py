@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
-
 from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector
+from torch import nn
 
 
 def unit(rows: int, width: int, seed: int) -> torch.Tensor:

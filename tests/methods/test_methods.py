@@ -12,14 +12,14 @@ from skelact.batches import Batch, collate
 from skelact.encoders import build_encoder
 from skelact.errors import UserError
 from skelact.methods import METHODS, Method, SCDNet, build_method
-from skelact.settings import DataSettings, EncoderSettings, MethodSettings, Recipe, ViewSettings
+from skelact.settings import DataSettings, Recipe, SCDNetEncoderSettings, SCDNetSettings, ViewSettings
 from skelact.skeletons import KINECT20, SBU15, Skeleton
 
 RECIPE = Recipe(
     data=DataSettings(frames=16),
     views=ViewSettings(min_frames=8),
-    encoder=EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0),
-    method=MethodSettings(queue=24, projection=8),
+    encoder=SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0),
+    method=SCDNetSettings(queue=24, projection=8),
 )
 
 

@@ -9,10 +9,10 @@ from skelact.errors import UserError
 from skelact.importing.run import import_recordings
 from skelact.models import Model
 from skelact.sequences.store import Store
-from skelact.settings import DataSettings, EncoderSettings, Recipe
+from skelact.settings import DataSettings, Recipe, SCDNetEncoderSettings
 
 RECIPE = Recipe(
-    data=DataSettings(frames=16), encoder=EncoderSettings(graph_widths=(4,), width=16, heads=2, dropout=0.1)
+    data=DataSettings(frames=16), encoder=SCDNetEncoderSettings(graph_widths=(4,), width=16, heads=2, dropout=0.1)
 )
 
 

@@ -30,7 +30,14 @@ from skelact.batches import Batch, collate, downstream_clip
 from skelact.batches.mask import _network
 from skelact.encoders import build_encoder
 from skelact.methods import METHODS, Method, build_method
-from skelact.settings import DataSettings, EncoderSettings, MethodSettings, Recipe, TrainSettings, ViewSettings
+from skelact.settings import (
+    DataSettings,
+    Recipe,
+    SCDNetEncoderSettings,
+    SCDNetSettings,
+    TrainSettings,
+    ViewSettings,
+)
 from skelact.skeletons import KINECT20
 from skelact.training.checkpoint import Counters, load_checkpoint, save_checkpoint
 from skelact.training.steps import Underway, build_optimizer, take_step
@@ -40,8 +47,8 @@ CUDA, META = 1, 14  # torch's numbers of device types
 RECIPE = Recipe(
     data=DataSettings(frames=16),
     views=ViewSettings(min_frames=8),
-    encoder=EncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.1),
-    method=MethodSettings(queue=24, projection=8),
+    encoder=SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.1),
+    method=SCDNetSettings(queue=24, projection=8),
 )
 
 

@@ -21,9 +21,9 @@ from skelact.models import Model
 from skelact.sequences.store import Store
 from skelact.settings import (
     DataSettings,
-    EncoderSettings,
-    MethodSettings,
     Recipe,
+    SCDNetEncoderSettings,
+    SCDNetSettings,
     TrainSettings,
     ViewSettings,
     load_recipe,
@@ -36,8 +36,8 @@ from skelact.training.schedule import learning_rate
 RECIPE = Recipe(
     data=DataSettings(frames=8),
     views=ViewSettings(min_frames=8),
-    encoder=EncoderSettings(graph_widths=(4,), width=8, heads=2, dropout=0.1),
-    method=MethodSettings(queue=16, projection=8),
+    encoder=SCDNetEncoderSettings(graph_widths=(4,), width=8, heads=2, dropout=0.1),
+    method=SCDNetSettings(queue=16, projection=8),
     train=TrainSettings(epochs=4, batch=8, lr=0.05, milestones=(3,), checkpoint_every=1, seed=7),
 )
 

@@ -1,37 +1,80 @@
 """What every encoder offers."""
 
+from typing import ClassVar, NamedTuple
+
 from torch import Tensor, nn
 
 from skelact.batches import Batch
 from skelact.errors import UserError
+from skelact.settings import EncoderSettings
 from skelact.skeletons import Skeleton
 
 
-class Encoder(nn.Module):
-    """Batch in, features out; methods may agree on more with their encoders.
+class Features(NamedTuple):
+    """What an encoder gives of N clips.
 
     Args:
-        skeleton: the layout, any.
+        clip: (N, D) the embedding of each clip.
+        frames: (N, T', D') of each frame or group of frames, where the encoder has them.
+        joints: (N, V, D'') of each joint, where the encoder has them.
+    """
+
+    clip: Tensor
+    frames: Tensor | None = None
+    joints: Tensor | None = None
+
+
+class Encoder(nn.Module):
+    """Clips in, features out: plain torch, so that it can be exported and put on several devices.
+
+    Args:
+        skeleton: the joints of the clips, any.
         persons: M, people in a clip.
         frames: T, frames of a view.
         coordinates: C of the positions, 2 or 3.
 
     Attributes:
-        dim: D, width of the features.
+        Settings: the group of settings that it is built from.
+        dim: D, width of the embedding.
     """
 
+    Settings: ClassVar[type[EncoderSettings]]
     dim: int
 
     def __init__(self, skeleton: Skeleton, persons: int, frames: int, coordinates: int) -> None:
         super().__init__()
         self.skeleton, self.persons, self.frames, self.coordinates = skeleton, persons, frames, coordinates
 
-    def embed(self, batch: Batch) -> Tensor:
-        """Features (N, D) of a batch."""
+    def forward(
+        self, positions: Tensor, valid: Tensor, confidence: Tensor | None = None, present: Tensor | None = None
+    ) -> Features:
+        """Features of clips.
+
+        Args:
+            positions: (N, T, M, V, C), 0 where not valid.
+            valid: (N, T, M, V) bool, where a joint was observed and is not hidden.
+            confidence: (N, T, M, V) in [0, 1] of the observations; None where they have none.
+            present: (N, M) bool on the CPU, who is in the clips at all; worked out from ``valid`` when None, which
+                waits for a GPU.
+        """
         raise NotImplementedError
 
+    def features(self, batch: Batch) -> Features:
+        """Features of a batch.
+
+        Raises:
+            UserError: the batch is of another skeleton or size than the encoder.
+        """
+        self.check(batch)
+        out: Features = self(batch.positions, batch.valid, present=batch.people.there)
+        return out
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Embeddings (N, D) of a batch."""
+        return self.features(batch).clip
+
     def check(self, batch: Batch) -> None:
-        """Raise a ``UserError`` unless the batch has the layout and size that the encoder is built for."""
+        """Raise a ``UserError`` unless the batch has the skeleton and size that the encoder is built for."""
         if batch.skeleton != self.skeleton:
             raise UserError(
                 f"the encoder expects skeleton {self.skeleton.name} ({len(self.skeleton)} joints), "

@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch
-from skelact.encoders.encoder import Encoder
+from skelact.encoders.encoder import Encoder, Features
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
 from skelact.layers.batch_norm import Distinct, distinct_people
 from skelact.layers.linear import Linear, linear
 from skelact.layers.transformer import Transformer
-from skelact.settings import EncoderSettings
+from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import Skeleton
 
 
 class ClueHead(nn.Module):
     """Tokens -> one clue: two linear layers, transformer layers, the maximum over tokens."""
 
-    def __init__(self, token_width: int, settings: EncoderSettings) -> None:
+    def __init__(self, token_width: int, settings: SCDNetEncoderSettings) -> None:
         super().__init__()
         width = settings.width
         self.tokens = nn.Sequential(
@@ -90,8 +90,10 @@ class SCDNetEncoder(Encoder):
         UserError: widths that cannot be divided as the blocks and heads need.
     """
 
+    Settings = SCDNetEncoderSettings
+
     def __init__(
-        self, skeleton: Skeleton, persons: int, frames: int, coordinates: int, settings: EncoderSettings
+        self, skeleton: Skeleton, persons: int, frames: int, coordinates: int, settings: SCDNetEncoderSettings
     ) -> None:
         super().__init__(skeleton, persons, frames, coordinates)
         _check(settings)
@@ -104,23 +106,25 @@ class SCDNetEncoder(Encoder):
         xavier_linear(self)
 
     def clues(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The temporal and the spatial clue of each clip, each (N, D).
+        """The temporal and the spatial clue of each clip, each (N, D): the two halves of the embedding."""
+        temporal, spatial = self.embed(batch).chunk(2, dim=1)
+        return temporal, spatial
 
-        Raises:
-            UserError: the batch is of another layout or size than the encoder.
-        """
-        self.check(batch)
-        who = distinct_people(batch.people.there, batch.device)
-        over_time = self.temporal_graph(batch.positions, who)
-        over_joints = self.spatial_graph(batch.positions, who)
-        return (
+    def forward(
+        self, positions: Tensor, valid: Tensor, confidence: Tensor | None = None, present: Tensor | None = None
+    ) -> Features:
+        """Both clues side by side, (N, 2 D)."""
+        del confidence
+        if present is None:
+            present = valid.any(dim=3).any(dim=1).cpu()
+        who = distinct_people(present, positions.device)
+        over_time = self.temporal_graph(positions, who)
+        over_joints = self.spatial_graph(positions, who)
+        clues = (
             self.temporal_head(over_time, who, self.persons),
             self.spatial_head(over_joints, who, self.persons),
         )
-
-    def embed(self, batch: Batch) -> Tensor:
-        """Both clues side by side, (N, 2 D): what is kept for downstream use."""
-        return torch.cat(self.clues(batch), dim=1)
+        return Features(torch.cat(clues, dim=1))
 
 
 def xavier_linear(module: nn.Module) -> None:
@@ -132,7 +136,7 @@ def xavier_linear(module: nn.Module) -> None:
             nn.init.xavier_uniform_(part.in_proj_weight)
 
 
-def _check(settings: EncoderSettings) -> None:
+def _check(settings: SCDNetEncoderSettings) -> None:
     if not settings.graph_widths or any(width % 4 or width <= 0 for width in settings.graph_widths):
         raise UserError(
             f"encoder.graph_widths must be positive multiples of 4 (four temporal branches), "

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from skelact.encoders.folded import FoldedBlock
 from skelact.layers.batch_norm import Distinct
 from skelact.layers.graph_conv import GraphBlock
-from skelact.settings import EncoderSettings
+from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import Skeleton
 
 ROOM = 1 << 25  # bytes of the largest tensor of the people whom a CPU goes through together: its cache holds them
@@ -29,7 +29,9 @@ class GraphStack(nn.Module):
             rather than what is done, weigh as much as hands. One for each coordinate keeps their proportion.
     """
 
-    def __init__(self, skeleton: Skeleton, persons: int, coordinates: int, settings: EncoderSettings) -> None:
+    def __init__(
+        self, skeleton: Skeleton, persons: int, coordinates: int, settings: SCDNetEncoderSettings
+    ) -> None:
         super().__init__()
         own = persons * len(skeleton) if settings.input_norm == "joint" else 1
         self.input_norm = nn.BatchNorm1d(own * coordinates)

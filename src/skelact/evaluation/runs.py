@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skelact.errors import UserError
-from skelact.settings import Recipe, to_dict
+from skelact.settings import Recipe, recipe_to_dict
 
 if TYPE_CHECKING:
     from skelact.models import Model
@@ -90,4 +90,6 @@ def _check_same(first: Recipe, other: Recipe) -> None:
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
-    return {f"{table}.{key}": value for table, group in to_dict(recipe).items() for key, value in group.items()}
+    return {
+        f"{table}.{key}": value for table, group in recipe_to_dict(recipe).items() for key, value in group.items()
+    }

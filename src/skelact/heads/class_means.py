@@ -100,12 +100,12 @@ def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
             f"{shots} clip{'s' if shots != 1 else ''} per class, nearest mean",
             (Point("Few clips per class, nearest mean", "clips per class", shots),),
         )
-        for shots in sorted(recipe.few_shot.shots)
+        for shots in sorted(recipe.protocols.few_shot.shots)
     }
 
 
 def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    settings = system.recipe.few_shot
+    settings = system.recipe.protocols.few_shot
     entries = _entries(system.recipe, system.store)
     return {
         key: few_shot(

@@ -192,7 +192,7 @@ def chosen_settings(
     Raises:
         UserError: no candidates, none that does not diverge, an unknown tag, a single value of it.
     """
-    settings = system.recipe.linear
+    settings = system.recipe.protocols.linear
     if not settings.choose:
         return settings, {}
     if not settings.candidates:
@@ -214,7 +214,7 @@ def chosen_settings(
 
 
 def _validation(system: System) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    settings, store, rows = system.recipe.linear, system.store, system.parts.train
+    settings, store, rows = system.recipe.protocols.linear, system.store, system.parts.train
     if not 0 < settings.validation < 1:
         raise UserError(f"linear.validation must lie between 0 and 1, got {settings.validation}")
     if not settings.validate:

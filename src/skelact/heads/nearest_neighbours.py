@@ -127,12 +127,12 @@ def _shares(votes: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
 
 
 def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
-    return {"knn": Entry(f"{recipe.knn.k}-NN by cosine")}
+    return {"knn": Entry(f"{recipe.protocols.knn.k}-NN by cosine")}
 
 
 def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
     title = _entries(system.recipe, system.store)["knn"].title
-    return {"knn": knn(system.train, system.test, system.recipe.knn, partial(tell, title))}
+    return {"knn": knn(system.train, system.test, system.recipe.protocols.knn, partial(tell, title))}
 
 
 KNN = Protocol("k-NN", ("knn",), _entries, _run, draws=False, fuses="sum")

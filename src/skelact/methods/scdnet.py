@@ -3,15 +3,19 @@
 Source: Wu et al., AAAI 2024, sec. "Cross-domain contrastive loss"; momentum contrast: He et al., CVPR 2020.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch, random_views
-from skelact.encoders import SCDNetEncoder
+from skelact.encoders import Encoder, SCDNetEncoder
 from skelact.encoders.scdnet import xavier_linear
-from skelact.methods.method import Method, StepLoss
-from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector, unit_length
-from skelact.settings import Recipe
+from skelact.methods.losses import info_nce, unit_length
+from skelact.methods.method import Gather, Method, StepLoss
+from skelact.methods.momentum import Queue, ema_update, momentum_copy
+from skelact.methods.projectors import projector
+from skelact.settings import Recipe, SCDNetSettings
 
 
 class ProjectedEncoder(nn.Module):
@@ -46,35 +50,31 @@ class SCDNet(Method):
 
     where z comes from the query encoder and view 1, k from the momentum encoder and view 2. The momentum
     encoder runs in training mode: its batch-norm statistics are its own.
-
-    Args:
-        encoder: the query encoder; what is kept.
-        recipe: ``data`` and ``views`` make the views, ``method`` sizes and temperature.
     """
 
-    def __init__(self, encoder: SCDNetEncoder, recipe: Recipe) -> None:
-        super().__init__()
-        self.settings, self._data, self._views = recipe.method, recipe.data, recipe.views
+    Settings = SCDNetSettings
+    needs = SCDNetEncoder
+
+    def __init__(self, encoder: Encoder, recipe: Recipe, classes: int) -> None:
+        super().__init__(encoder, recipe, classes)
+        assert isinstance(encoder, SCDNetEncoder)
+        self.settings = self.own_settings(SCDNetSettings)
         self.query = ProjectedEncoder(encoder, self.settings.projection, self.settings.projector_norm)
         self.key = momentum_copy(self.query)
         size, width = self.settings.queue, self.settings.projection
         self.temporal_queue, self.spatial_queue, self.instance_queue = (Queue(size, width) for _ in range(3))
 
     @property
-    def encoder(self) -> SCDNetEncoder:  # type: ignore[override]
+    def encoder(self) -> SCDNetEncoder:
         """The query encoder."""
         return self.query.encoder
 
-    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch, Batch]:
+    def views(self, batches: Mapping[str, Batch], rng: torch.Generator) -> tuple[Batch, Batch]:
         """Two independent random views."""
-        query, key = random_views(batch, self._data, self._views, rng, count=2)
+        query, key = random_views(batches["train"], self.recipe.data, self.recipe.views, rng, count=2)
         return query, key
 
-    def before_step(self) -> None:
-        """The momentum encoder takes a small step towards the query encoder."""
-        follow(self.key, self.query, self.settings.momentum)
-
-    def loss(self, views: tuple[Batch, ...], progress: float) -> StepLoss:
+    def forward(self, views: tuple[Batch, Batch], progress: float) -> StepLoss:
         """The four terms, named by who predicts whom."""
         del progress  # nothing changes over the training
         z_t, z_s, z_i = self.query(views[0])
@@ -91,10 +91,14 @@ class SCDNet(Method):
             carry={"temporal": k_t, "spatial": k_s, "instance": k_i},
         )
 
-    def after_step(self, step: StepLoss) -> None:
-        """The keys of this step join the queues."""
+    def after_step(self, step: StepLoss, gather: Gather) -> None:
+        """The keys join the queues, then the momentum encoder moves towards the query encoder.
+
+        It moves after the optimiser and so before the next keys: what the published code does before each step.
+        """
         for name, queue in zip(("temporal", "spatial", "instance"), self._queues(), strict=True):
-            queue.push(step.carry[name])
+            queue.push(gather(step.carry[name]))
+        ema_update(self.key, self.query, self.settings.momentum)
 
     def _queues(self) -> tuple[Queue, Queue, Queue]:
         return self.temporal_queue, self.spatial_queue, self.instance_queue

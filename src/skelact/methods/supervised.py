@@ -1,48 +1,39 @@
 """Training with labels: the same encoder, the upper line that label-free training is held against."""
 
-import numpy as np
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import nn
 
 from skelact.batches import Batch, random_view
 from skelact.encoders import Encoder
-from skelact.errors import UserError
 from skelact.methods.method import Method, StepLoss
-from skelact.settings import Recipe
+from skelact.settings import Recipe, SupervisedSettings
 
 
 class Supervised(Method):
-    """Cross-entropy of a linear classifier on the features of one random view.
+    """Cross-entropy of a linear classifier on the features of one random view."""
 
-    Args:
-        encoder: trained together with the classifier.
-        recipe: ``data`` and ``views`` make the view.
-        classes: number of actions.
-    """
+    Settings = SupervisedSettings
+    uses_labels = True
 
     def __init__(self, encoder: Encoder, recipe: Recipe, classes: int) -> None:
-        super().__init__()
-        self._data, self._views = recipe.data, recipe.views
-        self.encoder = encoder
+        super().__init__(encoder, recipe, classes)
+        self.trained = encoder
         self.classifier = nn.Linear(encoder.dim, classes)
 
-    def check_labels(self, labels: NDArray[np.int64]) -> None:
-        """Every clip needs one; asked before the training, as a GPU would be waited for in each step."""
-        without = int((labels < 0).sum())
-        if without:
-            raise UserError(
-                f"method supervised needs a label for every clip of the training part: {without} of {len(labels)} "
-                "have none. Import the store again with a data set or a reader that names the labels"
-            )
+    @property
+    def encoder(self) -> Encoder:
+        """Trained together with the classifier."""
+        return self.trained
 
-    def views(self, batch: Batch, rng: torch.Generator) -> tuple[Batch]:
+    def views(self, batches: Mapping[str, Batch], rng: torch.Generator) -> Batch:
         """One random view."""
-        return (random_view(batch, self._data, self._views, rng),)
+        return random_view(batches["train"], self.recipe.data, self.recipe.views, rng)
 
-    def loss(self, views: tuple[Batch, ...], progress: float) -> StepLoss:
+    def forward(self, views: Batch, progress: float) -> StepLoss:
         """Cross-entropy with the clips' labels."""
         del progress  # nothing changes over the training
-        scores = self.classifier(self.encoder.embed(views[0]))
-        return StepLoss(parts={"cross_entropy": F.cross_entropy(scores, views[0].label)})
+        scores = self.classifier(self.trained.embed(views))
+        return StepLoss(parts={"cross_entropy": F.cross_entropy(scores, views.label)})

@@ -19,7 +19,7 @@ from skelact.errors import UserError
 from skelact.runtime.device import check_precision
 from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.store import Store
-from skelact.settings import Precision, Recipe, from_dict, to_dict
+from skelact.settings import Precision, Recipe, recipe_from_dict, recipe_to_dict
 from skelact.skeletons import Skeleton
 
 FORMAT = 1
@@ -69,7 +69,7 @@ class Model:
         values = json.loads(description.read_text(encoding="utf-8"))
         if values.get("format") != FORMAT:
             raise UserError(f"{description}: format {values.get('format')}, this version reads format {FORMAT}")
-        recipe = from_dict(Recipe, values["recipe"], where=str(description))
+        recipe = recipe_from_dict(values["recipe"], where=str(description))
         built_for = values["encoder"]
         encoder = build_encoder(
             Skeleton.from_dict(values["skeleton"]),
@@ -93,7 +93,7 @@ class Model:
             "version": __version__,
             "skeleton": self.skeleton.to_dict(),
             "encoder": {"persons": encoder.persons, "frames": encoder.frames, "coordinates": encoder.coordinates},
-            "recipe": to_dict(self.recipe),
+            "recipe": recipe_to_dict(self.recipe),
             "info": self.info,
         }
         partial = folder / f"{DESCRIPTION}.partial"

@@ -1,45 +1,69 @@
 """Settings: frozen dataclasses with the defaults, TOML recipes that override them, checks of every key."""
 
-from skelact.settings.recipe import (
-    DataSettings,
-    EncoderSettings,
+from skelact.settings.data import DataSettings, Stream, ViewSettings
+from skelact.settings.encoders import EncoderSettings, LinearMapSettings, SCDNetEncoderSettings, STGCNSettings
+from skelact.settings.methods import (
+    MeanTeacherSettings,
+    MethodSettings,
+    MoCoSettings,
+    SCDNetSettings,
+    SupervisedSettings,
+    WhiteningSettings,
+)
+from skelact.settings.protocols import (
     FewShotSettings,
     FinetuneSettings,
     KnnSettings,
     LinearSettings,
-    MethodSettings,
-    Precision,
-    Recipe,
+    ProtocolSettings,
     RobustSettings,
     SemiSettings,
-    Stream,
-    TrainSettings,
-    ViewSettings,
-    from_dict,
+)
+from skelact.settings.recipe import (
+    PROTOCOL_TABLES,
+    Recipe,
     load_recipe,
     override,
-    to_dict,
+    recipe_from_dict,
+    recipe_to_dict,
     to_toml,
 )
+from skelact.settings.schema import add_choice, choices, from_dict, setting, to_dict
+from skelact.settings.training import Precision, TrainSettings
 
 __all__ = [
+    "PROTOCOL_TABLES",
     "DataSettings",
     "EncoderSettings",
     "FewShotSettings",
     "FinetuneSettings",
     "KnnSettings",
+    "LinearMapSettings",
     "LinearSettings",
+    "MeanTeacherSettings",
     "MethodSettings",
+    "MoCoSettings",
     "Precision",
+    "ProtocolSettings",
     "Recipe",
     "RobustSettings",
+    "SCDNetEncoderSettings",
+    "SCDNetSettings",
+    "STGCNSettings",
     "SemiSettings",
     "Stream",
+    "SupervisedSettings",
     "TrainSettings",
     "ViewSettings",
+    "WhiteningSettings",
+    "add_choice",
+    "choices",
     "from_dict",
     "load_recipe",
     "override",
+    "recipe_from_dict",
+    "recipe_to_dict",
+    "setting",
     "to_dict",
     "to_toml",
 ]

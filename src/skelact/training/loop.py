@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 
 from skelact.batches import Batch
-from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.methods import Method, StepLoss, build_method
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
@@ -119,7 +118,7 @@ class _Training:
         self.batch = min(self.settings.batch, len(rows))
         self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
         self.method = _build(recipe, store).to(device).train()
-        self.method.check_labels(store.labels[rows])
+        _check_labels(self.method, store.labels[rows])
         learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(learnt, self.settings)
 
@@ -198,7 +197,7 @@ class _Training:
             group["lr"] = learning_rate(self.settings, done)
         draw = (self.settings.seed, epoch, step)
         progress = done / self.settings.epochs
-        return take_step(self.method, self.optimizer, batch, draw, progress, self.settings.precision)
+        return take_step(self.method, self.optimizer, {"train": batch}, draw, progress, self.settings.precision)
 
     def _end_of_epoch(self, counters: Counters, events: EventLog) -> None:
         means = {name: value / self.steps for name, value in counters.sums.items()}
@@ -229,8 +228,17 @@ def _build(recipe: Recipe, store: Store) -> Method:
     encoder = fresh_encoder(recipe, store.skeleton, recipe.data.persons, store.coordinates, seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed + 1)  # projectors and queues: not the draws of the encoder again
-        assert isinstance(encoder, SCDNetEncoder)
         return build_method(encoder, recipe, len(store.classes))
+
+
+def _check_labels(method: Method, labels: NDArray[np.int64]) -> None:
+    """Asked before the training, as a GPU would be waited for in each step."""
+    without = int((labels < 0).sum())
+    if method.uses_labels and without:
+        raise UserError(
+            f"method {method.recipe.method.name} needs a label for every clip of the training part: {without} of "
+            f"{len(labels)} have none. Import the store again with a data set or a reader that names the labels"
+        )
 
 
 def _check_size(clips: int, settings: TrainSettings, store: Store) -> None:

@@ -1,5 +1,6 @@
 """One step of a training: the same for pretraining and for fine-tuning."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from skelact.settings import Precision, TrainSettings
 def take_step(
     method: Method,
     optimizer: torch.optim.Optimizer,
-    batch: Batch,
+    batches: Mapping[str, Batch],
     draw: tuple[int, ...],
     progress: float,
     precision: Precision = "float32",
@@ -24,7 +25,7 @@ def take_step(
     Args:
         method: in training mode, on the batch's device.
         optimizer: of its parameters; learning rates are set.
-        batch: whole clips.
+        batches: whole clips of each feed of the method.
         draw: numbers that all random draws of the step come from, such as seed, epoch and step.
         progress: of the training, 0 to 1.
         precision: "float32", or "bfloat16": what products are made of is rounded; weights, norms, similarities and
@@ -32,15 +33,20 @@ def take_step(
     """
     seed = int(np.random.SeedSequence(draw).generate_state(1, np.uint64)[0])
     torch.manual_seed(seed)  # dropout draws from torch's own generator
-    views = method.views(batch, torch.Generator(batch.device).manual_seed(seed))
-    method.before_step()
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        loss = method.loss(views, progress)
+    device = next(iter(batches.values())).device
+    views = method.views(batches, torch.Generator(device).manual_seed(seed))
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        loss: StepLoss = method(views, progress)
     optimizer.zero_grad()
     loss.total.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    method.after_step(loss)
+    method.after_step(loss, gather)
     return loss
+
+
+def gather(own: Tensor) -> Tensor:
+    """What all processes carry; there is one."""
+    return own
 
 
 class Underway:

@@ -21,7 +21,7 @@ from skelact.heads.labelled import Labelled
 from skelact.models import Model
 from skelact.models.model import describe, load_clips
 from skelact.sequences.store import Store
-from skelact.settings import FinetuneSettings
+from skelact.settings import FinetuneSettings, Recipe
 
 WHOLE = FinetuneSettings(epochs=4, batch=48, lr=0.02, head_lr=0.2, milestones=(2,), min_crop=1.0)
 
@@ -50,10 +50,15 @@ def model(kit: object, store: Store) -> Model:
     return Model(OneMatrix(store), replace(kit.recipe, views=views), describe(store))  # type: ignore[attr-defined]
 
 
+def with_semi(recipe: Recipe, percent: tuple[float, ...]) -> Recipe:
+    semi = replace(recipe.protocols.semi, percent=percent)
+    return replace(recipe, protocols=replace(recipe.protocols, semi=semi))
+
+
 def system_of(model: Model, store: Store, settings: FinetuneSettings, seed: int = 0) -> System:
     parts = labelled_parts(store, "xview")
     train, test = (Labelled(model.embed(store, rows), store.labels[rows], 3) for rows in (parts.train, parts.test))
-    recipe = replace(model.recipe, finetune=settings)
+    recipe = replace(model.recipe, protocols=replace(model.recipe.protocols, finetune=settings))
     return System("model", seed, recipe, store, parts, train, test, model, lambda *_: train.vectors)
 
 
@@ -141,11 +146,11 @@ def test_few_labels_train_on_their_clips_alone(
         return load(store, rows, persons)
 
     monkeypatch.setattr(finetune, "load_clips", spied)
-    recipe = replace(system.recipe, semi=replace(system.recipe.semi, percent=(50.0, 10.0)))
+    recipe = with_semi(system.recipe, (50.0, 10.0))
     system = replace(system, recipe=recipe)
     for percent in (10.0, 50.0):
         seen.append(set())
-        only = replace(recipe, semi=replace(recipe.semi, percent=(percent,)))
+        only = with_semi(recipe, (percent,))
         outcomes = SEMI_FINETUNE.run(replace(system, recipe=only), lambda *_: None)
         assert list(outcomes) == [f"semi-finetune/{percent:g}"]
         chosen = set(system.parts.train[labelled_share(system, percent)].tolist())

@@ -14,7 +14,7 @@ from skelact.evaluation.results.compare import compare
 from skelact.evaluation.results.statistics import mcnemar, mean_and_deviation, paired_bootstrap, wilson
 from skelact.evaluation.results.stored import chosen_entries, cleaning_words, read_results
 from skelact.report.comparison_table import comparison_table, p_value, signed
-from skelact.settings import Recipe, to_dict
+from skelact.settings import Recipe, recipe_to_dict
 
 Right = Mapping[str, Mapping[str, Mapping[int, list[int]]]]  # entry, system, seed: 1 where a clip is right
 
@@ -45,7 +45,7 @@ def numbers(seeds: Mapping[int, list[int]]) -> dict[str, Any]:
 
 def write(run: Path, right: Right = USUAL, *, epochs: int = 150, lr: float = 0.1, **change: Any) -> Path:
     """A run with results.json and predictions.csv that fit together."""
-    settings = to_dict(Recipe())
+    settings = recipe_to_dict(Recipe())
     settings["train"]["epochs"], settings["linear"]["lr"] = epochs, lr
     top = {name: change.pop(name) for name in ("version", "notes", "format") if name in change}
     data = DATA | change

@@ -86,7 +86,7 @@ def fine_tuned(
                     for group, pace in zip(optimizer.param_groups, paces, strict=True):
                         group["lr"] = learning_rate(pace, done)
                     draw = (seed, epoch, step)
-                    loss = take_step(method, optimizer, clips.to(device), draw, done / settings.epochs)
+                    loss = take_step(method, optimizer, {"train": clips.to(device)}, draw, done / settings.epochs)
                     total += loss.total.detach()
                     if progress is not None:
                         progress(epoch * steps + step + 1, settings.epochs * steps)
@@ -135,7 +135,9 @@ def _check_finite(loss: torch.Tensor, settings: FinetuneSettings) -> None:
 def _measured(system: System, rows: NDArray[np.int64], progress: Callable[[int, int], None]) -> Outcome:
     """Fine-tune on some clips, then ask for the test part."""
     assert system.model is not None
-    model, head = fine_tuned(system.model, system.store, rows, system.recipe.finetune, system.seed, progress)
+    model, head = fine_tuned(
+        system.model, system.store, rows, system.recipe.protocols.finetune, system.seed, progress
+    )
     features = torch.from_numpy(model.embed(system.store, system.parts.test)).to(head.weight.device)
     scores: NDArray[np.float32] = head(features).cpu().numpy()
     predicted = scores.argmax(axis=1)

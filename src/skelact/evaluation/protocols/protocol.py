@@ -120,4 +120,4 @@ class Protocol:
 
     def settings(self, recipe: Recipe) -> Any:
         """Its own group of settings."""
-        return getattr(recipe, self.groups[0])
+        return getattr(recipe.protocols, self.groups[0])

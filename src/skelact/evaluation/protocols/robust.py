@@ -53,7 +53,7 @@ def damages(recipe: Recipe, store: Store) -> list[Damage]:
     Raises:
         UserError: a share that is none, a rate of 0 or less.
     """
-    settings = recipe.robust
+    settings = recipe.protocols.robust
     found = [*_missing("joints", settings.joints, lose_joints), *_missing("frames", settings.frames, lose_frames)]
     if store.unit == "m":
         found += [_noise(deviation) for deviation in settings.noise]
@@ -66,9 +66,9 @@ def damages(recipe: Recipe, store: Store) -> list[Damage]:
 def left_out(recipe: Recipe, store: Store) -> list[str]:
     """What the store does not allow, for the reader."""
     notes = []
-    if store.unit != "m" and recipe.robust.noise:
+    if store.unit != "m" and recipe.protocols.robust.noise:
         notes.append(f"Robustness to noise was not measured: it is in metres, the store's unit is {store.unit!r}.")
-    if store.coordinates != 3 and recipe.robust.headings:
+    if store.coordinates != 3 and recipe.protocols.robust.headings:
         notes.append("Robustness to headings was not measured: it needs three dimensions, the store has two.")
     return notes
 
@@ -148,7 +148,7 @@ def _probes(system: System, tell: Tell) -> Probes:
     probe, _ = probe_of(system, tell)
 
     def nearest(test: Labelled) -> Outcome:
-        return votes_of_nearest(system.train, test, system.recipe.knn.k)
+        return votes_of_nearest(system.train, test, system.recipe.protocols.knn.k)
 
     return {"linear": probe.outcome, "knn": nearest}
 
@@ -170,7 +170,7 @@ def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
     probes = _probes(system, tell)
     outcomes = {f"robust/{name}/clean": ask(system.test) for name, ask in probes.items()}
     for damage in damages(system.recipe, system.store):
-        change = changing(damage, system.recipe.robust.seed)
+        change = changing(damage, system.recipe.protocols.robust.seed)
         vectors = system.embed(system.parts.test, change, partial(tell, f"robustness, {damage.title}"))
         test = Labelled(vectors, system.test.labels, system.test.classes)
         outcomes |= {f"robust/{name}/{damage.key}": ask(test) for name, ask in probes.items()}

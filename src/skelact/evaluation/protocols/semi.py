@@ -25,7 +25,7 @@ def share_entries(name: str, title: str, recipe: Recipe) -> Mapping[str, Entry]:
         f"{name}/{percent:g}": Entry(
             f"{title}, {percent:g} % of the labels", (Point(f"{title}, few labels", "labels, %", percent),)
         )
-        for percent in sorted(recipe.semi.percent)
+        for percent in sorted(recipe.protocols.semi.percent)
     }
 
 
@@ -39,7 +39,7 @@ def run_shares(
         entries: those of ``share_entries``.
         measure: (places of the labelled clips in the training part, title) to the outcome.
     """
-    shares = zip(sorted(system.recipe.semi.percent), entries.items(), strict=True)
+    shares = zip(sorted(system.recipe.protocols.semi.percent), entries.items(), strict=True)
     return {key: measure(labelled_share(system, percent), entry.title) for percent, (key, entry) in shares}
 
 
@@ -50,7 +50,7 @@ def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
 def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
     def probe(clips: NDArray[np.int64], title: str) -> Outcome:
         train = system.train.take(clips)
-        return linear_probe(train, system.test, system.recipe.linear, system.seed, partial(tell, title))
+        return linear_probe(train, system.test, system.recipe.protocols.linear, system.seed, partial(tell, title))
 
     return run_shares(system, _entries(system.recipe, system.store), probe)
 

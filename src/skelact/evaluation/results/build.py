@@ -21,7 +21,7 @@ from skelact.heads.labelled import Outcome, confusion
 from skelact.runtime.environment import machine
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
-from skelact.settings import Recipe, to_dict
+from skelact.settings import Recipe, recipe_to_dict, to_dict
 
 FORMAT = 1
 
@@ -107,7 +107,7 @@ def build(
         },
         "protocols": build_entries(entries, outcomes, recipe, truth),
         "notes": notes,
-        "settings": to_dict(recipe),
+        "settings": recipe_to_dict(recipe),
         "machine": machine(),
     }
 

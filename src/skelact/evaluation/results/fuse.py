@@ -20,7 +20,7 @@ from skelact.evaluation.results.scores import SCORES, Scores, read_scores, write
 from skelact.evaluation.results.stored import Stored, chosen_entries, cleaning_words
 from skelact.heads.labelled import Outcome, accuracy
 from skelact.runtime.environment import machine
-from skelact.settings import Recipe, from_dict, to_dict
+from skelact.settings import recipe_from_dict, recipe_to_dict
 
 ROUNDING = 1e-9  # accuracies are sums of few numbers
 
@@ -206,10 +206,10 @@ def _results(
 ) -> dict[str, Any]:
     """As those of a run, with the members' own numbers."""
     first = measured[0].results
-    recipe = from_dict(Recipe, first["settings"], where="results.json")
+    recipe = recipe_from_dict(first["settings"], where="results.json")
     entries = {key: _entry(measured[0].entries[key]) for key in keys}
     members = [_member(one, share, keys) for one, share in zip(measured, shares, strict=True)]
-    settings = to_dict(recipe)
+    settings = recipe_to_dict(recipe)
     settings["data"]["stream"] = " + ".join(member["stream"] for member in members)
     told = ", ".join(f"{member['run']} ({member['weight']:.3g})" for member in members)
     notes = [note for one in measured for note in one.results["notes"]]

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skelact.encoders import build_encoder
+from skelact.encoders import SCDNetEncoder
 from skelact.errors import FileError, UserError
 from skelact.models.model import Model
 from skelact.models.official_scdnet.names import OfficialSizes, misfit, sizes_in
 from skelact.models.official_scdnet.weights import load_official_encoder
-from skelact.settings import Recipe, Stream
+from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings, Stream
 from skelact.skeletons import Skeleton
 
 HEADS = 8  # of the published transformer; shapes do not tell
@@ -58,7 +58,8 @@ def convert_official(
         )
     _check_finite(path, state)
     recipe = _recipe(sizes, stream, heads, checkpoint)
-    encoder = build_encoder(skeleton, sizes.persons, sizes.frames, sizes.coordinates, recipe.encoder)
+    assert isinstance(recipe.encoder, SCDNetEncoderSettings)
+    encoder = SCDNetEncoder(skeleton, sizes.persons, sizes.frames, sizes.coordinates, recipe.encoder)
     load_official_encoder(encoder, {name: value.numpy() for name, value in state.items()}, "encoder_q.")
     return Model(encoder, recipe, _info(path, checkpoint, cleaning))
 
@@ -119,10 +120,10 @@ def _recipe(sizes: OfficialSizes, stream: Stream, heads: int, checkpoint: Mappin
     return replace(
         usual,
         data=replace(usual.data, frames=sizes.frames, persons=sizes.persons, stream=stream),
-        encoder=replace(
-            usual.encoder, graph_widths=sizes.graph_widths, width=sizes.width, layers=sizes.layers, heads=heads
+        encoder=SCDNetEncoderSettings(
+            graph_widths=sizes.graph_widths, width=sizes.width, layers=sizes.layers, heads=heads
         ),
-        method=replace(usual.method, queue=sizes.queue, projection=sizes.projection),
+        method=SCDNetSettings(queue=sizes.queue, projection=sizes.projection),
         train=usual.train if epochs is None else replace(usual.train, epochs=epochs),
     )
 

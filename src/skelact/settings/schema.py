@@ -1,0 +1,157 @@
+"""What a group of settings is: a frozen dataclass of plain values, each with a default, a range and a sentence.
+
+Read from nested plain values as TOML has them; every key, type and range is checked.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from skelact.errors import UserError, unknown
+
+Settings = TypeVar("Settings")
+
+LARGEST_WHOLE = 2**63 - 1  # what TOML, numpy and torch can hold
+
+
+def setting(
+    default: Any,
+    about: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of a group of settings.
+
+    Args:
+        default: a plain value, or a tuple of them.
+        about: what it is, for ``skelact recipes NAME``.
+        low: the smallest value that is allowed; of every item where the value is a list.
+        above: every value must be larger.
+        high: the largest value that is allowed.
+        below: every value must be smaller.
+    """
+    bounds = {"low": low, "above": above, "high": high, "below": below}
+    limits = {name: bound for name, bound in bounds.items() if bound is not None}
+    return dataclasses.field(default=default, metadata={"about": about, "limits": limits})
+
+
+# A group that is one of several, by its `name`: base class -> name -> dataclass. `add_choice` fills it.
+_CHOICES: dict[type, dict[str, type]] = {}
+
+
+def choices(base: type) -> Mapping[str, type]:
+    """Name -> dataclass of the groups that may stand where ``base`` is expected."""
+    return _CHOICES.get(base, {})
+
+
+def add_choice(base: type, kind: type) -> None:
+    """Let ``kind``, whose field ``name`` has its name as default, stand where ``base`` is expected."""
+    _CHOICES.setdefault(base, {})[kind.name] = kind  # type: ignore[attr-defined]
+
+
+def from_dict(kind: type[Settings], values: Mapping[str, Any], where: str, prefix: str = "") -> Settings:
+    """A group of settings from nested plain values.
+
+    Raises:
+        UserError: an unknown key, a value of the wrong type or out of its range; ``where`` says in which file.
+    """
+    kind = _chosen(kind, values, where, prefix)
+    hints = get_type_hints(kind)
+    limits = {one.name: one.metadata.get("limits", {}) for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in limits:
+            raise UserError(f"{where}: {unknown('setting', prefix + key, [prefix + name for name in limits])}")
+        arguments[key] = _typed(hints[key], value, where, prefix + key)
+        check_range(limits[key], arguments[key], where, prefix + key)
+    return kind(**arguments)
+
+
+def _chosen(kind: type[Settings], values: Mapping[str, Any], where: str, prefix: str) -> type[Settings]:
+    """The dataclass that ``name`` chooses, where there is a choice."""
+    table = choices(kind)
+    if not table:
+        return kind
+    name = values.get("name", next(iter(table)))
+    if name not in table:
+        raise UserError(f"{where}: {unknown(prefix.rstrip('.'), str(name), table)}")
+    return table[name]
+
+
+def check_range(limits: Mapping[str, float], value: Any, where: str, key: str) -> None:
+    """Raise a ``UserError`` where a number, or one in a list, is not finite or out of its range."""
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            continue
+        fits = {
+            "low": number >= limits.get("low", -math.inf),
+            "above": number > limits.get("above", -math.inf),
+            "high": number <= limits.get("high", math.inf),
+            "below": number < limits.get("below", math.inf),
+        }
+        whole = not isinstance(number, int) or abs(number) <= LARGEST_WHOLE
+        if not whole or not math.isfinite(number) or not all(fits.values()):
+            shown = repr(number) if whole else f"{len(str(abs(number)))} digits"
+            raise UserError(f"{where}: {key} must be {range_in_words(limits)}, got {shown}")
+
+
+def range_in_words(limits: Mapping[str, float]) -> str:
+    """What a setting's range is, for messages.
+
+    Example:
+        >>> range_in_words({"above": 0, "high": 1})
+        'more than 0 and at most 1'
+    """
+    words = {"low": "at least", "above": "more than", "high": "at most", "below": "less than"}
+    return " and ".join(f"{words[name]} {bound:g}" for name, bound in limits.items()) or "a finite number"
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Nested plain values of a group of settings."""
+    return {one.name: _plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+
+
+def to_table(name: str, values: Mapping[str, Any]) -> str:
+    """One TOML table."""
+    return "\n".join([f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""])
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _typed(hint: Any, value: Any, where: str, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise UserError(f"{where}: {key} is a group of settings, got {value!r}")
+        return from_dict(hint, value, where, prefix=f"{key}.")  # type: ignore[arg-type]
+    origin = get_origin(hint)
+    if origin is Literal:
+        if value not in get_args(hint):
+            raise UserError(f"{where}: {unknown(key, str(value), map(str, get_args(hint)))}")
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_typed(get_args(hint)[0], item, where, key) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value) if abs(value) <= LARGEST_WHOLE else value
+    if origin is tuple or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        expected = "a list" if origin is tuple else hint.__name__
+        raise UserError(f"{where}: {key} must be {expected}, got {value!r}")
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):  # TOML's escapes are JSON's, but for the one control sign that JSON lets through
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
