@@ -18,6 +18,7 @@ from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
 from skelact.runtime.device import check_precision
 from skelact.runtime.prefetch import read_ahead
+from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
 from skelact.settings import Precision, Recipe, recipe_from_dict, recipe_to_dict
 from skelact.skeletons import Skeleton
@@ -102,18 +103,18 @@ class Model:
 
     def embed(
         self,
-        store: Store,
-        rows: NDArray[np.int64],
+        clips: Clips,
+        rows: NDArray[np.int64] | None = None,
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
         precision: Precision = "float32",
     ) -> NDArray[np.float32]:
-        """Features of some sequences of a store: the centre 95 % of each, resized, nothing random.
+        """Embeddings of clips: the centre 95 % of each, resized, nothing random.
 
         Args:
-            store: cleaned as the store that the model was trained on.
-            rows: which sequences.
+            clips: a store, windows over a recording ...; cleaned as the clips that the model was trained on.
+            rows: which of them; all when None.
             batch: clips at a time.
             progress: called with (done, all) after each batch.
             change: what is done to the whole clips of a batch first, on the encoder's device; nothing when None.
@@ -126,37 +127,38 @@ class Model:
         Raises:
             UserError: another skeleton, another cleaning, too many people, or a precision that the device lacks.
         """
-        self._check(store)
+        self._check(clips)
+        rows = np.arange(len(clips)) if rows is None else rows
         out = np.empty((len(rows), self.dim), dtype=np.float32)
         device = next(self.encoder.parameters()).device
         check_precision(precision, device, "precision")
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         done = 0
         persons = self.encoder.persons
-        with read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), parts) as batches:
-            for clips in batches:
+        with read_ahead(lambda part: load_clips(clips, part, persons).ready_for(device), parts) as batches:
+            for whole in batches:
                 with torch.inference_mode():
-                    clips = clips.to(device)
-                    clips = change(clips) if change else clips
-                    clips = downstream_clip(clips, self.recipe.data)
+                    on_device = whole.to(device)
+                    changed = change(on_device) if change else on_device
+                    views = downstream_clip(changed, self.recipe.data)
                     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                        features = self.encoder.embed(clips)
-                out[done : done + len(clips)] = features.float().cpu().numpy()
-                done += len(clips)
+                        features = self.encoder.embed(views)
+                out[done : done + len(whole)] = features.float().cpu().numpy()
+                done += len(whole)
                 if progress is not None:
                     progress(done, len(rows))
         return out
 
-    def _check(self, store: Store) -> None:
-        if store.skeleton != self.skeleton:
+    def _check(self, clips: Clips) -> None:
+        if clips.skeleton != self.skeleton:
             raise UserError(
                 f"the model expects skeleton {self.skeleton.name} ({len(self.skeleton)} joints), "
-                f"{store.path} holds {store.skeleton.name} ({len(store.skeleton)})"
+                f"{clips.title} holds {clips.skeleton.name} ({len(clips.skeleton)})"
             )
-        if self.info["cleaning"] != store.cleaning:
+        if self.info["cleaning"] != clips.cleaning:
             raise UserError(
-                f"the model was trained on recordings cleaned as {self.info['cleaning']}, {store.path} as "
-                f"{store.cleaning}. Import the recordings again with the same --clean"
+                f"the model was trained on recordings cleaned as {self.info['cleaning']}, {clips.title} as "
+                f"{clips.cleaning}. Import the recordings again with the same --clean"
             )
 
 
@@ -177,10 +179,11 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
         return build_encoder(skeleton, persons, recipe.data.frames, coordinates, recipe.encoder)
 
 
-def load_clips(store: Store, rows: NDArray[np.int64], persons: int) -> Batch:
-    """Whole sequences of a store as a batch for ``persons`` people."""
-    clips = [store.stored(row) for row in rows.tolist()]
-    return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows)
+def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
+    """Whole clips as a batch for ``persons`` people."""
+    chosen = [clips.clip(row) for row in rows.tolist()]
+    labels = [one.label for one in chosen]
+    return collate([one.positions for one in chosen], clips.skeleton, persons=persons, label=labels, index=rows)
 
 
 def load_weights(module: torch.nn.Module, path: Path) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
 from skelact.sequences import format as layout
+from skelact.sequences.clips import Clip
 from skelact.sequences.sequence import Segment, Sequence
 from skelact.sequences.writer import SplitRule, StoreWriter
 from skelact.skeletons import Skeleton
@@ -117,6 +118,16 @@ class Store:
             numbers = self._open_shard(shard)
         block = numbers[start : start + frames * people]
         return block.reshape(frames, people, *block.shape[1:])
+
+    @property
+    def title(self) -> str:
+        """For messages."""
+        return f"store {self.path}"
+
+    def clip(self, index: int) -> Clip:
+        """One sequence as a clip, positions as they are on disk."""
+        tags = {name: self.columns[name][index] for name in self.tags}
+        return Clip(self.stored(index), None, float(self.columns["fps"][index]), int(self.labels[index]), tags)
 
     def let_go(self) -> None:
         """Close the mapped files; they are opened again when they are asked for.
