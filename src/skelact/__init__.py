@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skelact.encoders import add_encoder as add_encoder
-    from skelact.evaluation import evaluate as evaluate
+    from skelact.evaluation.evaluate import evaluate as evaluate
     from skelact.importing.run import import_recordings as import_recordings
     from skelact.methods import add_method as add_method
     from skelact.models import Model as Model
