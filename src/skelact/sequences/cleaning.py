@@ -549,7 +549,7 @@ def _starting_over(person: NDArray[np.float32]) -> NDArray[np.float32]:
     Of somebody missing in frame 0 the empty frames are left out first; otherwise a gap in the middle stays.
     """
     seen = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1))
-    if not len(seen):
+    if not len(seen) or (seen[0] == 0 and seen[-1] == len(person) - 1):
         return person
     own = seen if seen[0] > 0 else np.arange(seen[-1] + 1)
     return np.asarray(person[np.resize(own, len(person))])
