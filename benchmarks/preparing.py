@@ -2,8 +2,9 @@
 
 Ours: ``read_ntu`` and the cleaning ``ntu-agcn``; the last rows are the default cleaning, which has no counterpart.
 The reference parses each file, puts it into an array of 300 frames and normalises all of them. Writing results is
-not part of it on either side. Files come from the system's cache, as they are the same in every round. Beside each
-file stands a copy in which some coordinates have an exponent (4.470348E-05), as the recorder writes those near zero.
+not part of it on either side. Files come from the system's cache, as they are the same in every round. Beside
+each file stands a copy in which some coordinates have an exponent (4.470348E-05), as the recorder writes them near
+zero.
 
     python benchmarks/preparing.py --files FOLDER --reference FOLDER
 """
