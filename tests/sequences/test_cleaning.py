@@ -522,13 +522,16 @@ def test_ntu_agcn_moves_somebody_who_comes_late_to_the_start() -> None:
     np.testing.assert_allclose(whole.positions, again.positions, atol=1e-6)
 
 
-def test_ntu_agcn_keeps_gaps_behind_the_first_frame() -> None:
-    positions = np.nan_to_num(lively(5, NTU25, frames=10).positions, nan=0.5)
+def test_ntu_agcn_repeats_who_leaves_and_keeps_gaps_in_the_middle() -> None:
+    positions = np.nan_to_num(lively(5, NTU25, frames=20).positions, nan=0.5)
     positions[4, 1] = np.nan
     positions[8:, 1] = np.nan
-    cleaned = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
-    seen = cleaned.valid.all(axis=2).sum(axis=0)
-    assert sorted(seen.tolist()) == [7, 10]
+    left = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
+    positions[:, 1] = positions[np.arange(20) % 8, 1]  # the own frames of that person, from the first on
+    stayed = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
+    np.testing.assert_array_equal(left.positions, stayed.positions)
+    missing = [frame for person in range(2) for frame in np.flatnonzero(~left.valid[:, person].any(axis=1))]
+    assert missing == [4, 12]
 
 
 @settings(max_examples=100, deadline=None)

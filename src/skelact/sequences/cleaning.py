@@ -288,11 +288,11 @@ def _widest(sequence: Sequence) -> NDArray[np.int64]:
 def ntu_agcn(sequence: Sequence) -> Sequence:
     """The published preprocessing of NTU RGB+D, for comparison with published numbers.
 
-    The two places of the widest spread are kept; a person missing at the start is moved to it; the first
-    person's joint 1 is the origin in every frame; the first frame is turned so that the spine (joint 0 to 1)
-    points along +z, then so that joint 8 minus joint 4, across the shoulders, points along +x. That last turn
-    is the shortest one, so it may tilt the spine again. Clips keep their true number of frames; absent people
-    are NaN, where the published arrays hold 0.
+    The two places of the widest spread are kept; a person missing at the start is moved to it, and one who
+    leaves before the end starts over; the first person's joint 1 is the origin in every frame; the first frame
+    is turned so that the spine (joint 0 to 1) points along +z, then so that joint 8 minus joint 4, across the
+    shoulders, points along +x. That last turn is the shortest one, so it may tilt the spine again. Clips keep
+    their true number of frames; absent people are NaN, where the published arrays hold 0.
 
     Source: SCD-Net, sec. "Data"; 2s-AGCN, whose preprocessing it takes over.
 
@@ -309,7 +309,7 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
     kept = _widest(sequence)
     positions = sequence.positions[:, kept]
     if not sequence.valid[:, kept].any(axis=2).all():
-        positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
+        positions = np.stack([_starting_over(person) for person in positions.swapaxes(0, 1)], axis=1)
     planes_CTMV = _planes(positions)
     centre = planes_CTMV[:, :, :1, 1:2].copy()
     centre[np.isnan(centre)] = 0.0
@@ -543,19 +543,16 @@ def _planes(positions: NDArray[np.floating]) -> NDArray[np.float64]:
     return planes
 
 
-def _from_the_start(person: NDArray[np.float32], end: int = 300) -> NDArray[np.float32]:
-    """(T, V, C) with a first frame: missing frames are left out and the end is filled by starting over.
+def _starting_over(person: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T, V, C): from where a person is never seen again, the frames of that person from the start on.
 
-    Only somebody missing in frame 0 is moved. Published clips are repeated up to frame ``end`` beforehand, so a
-    gap at the end of a shorter clip is a gap in the middle there, and stays.
+    Of somebody missing in frame 0 the empty frames are left out first; otherwise a gap in the middle stays.
     """
     seen = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1))
-    if len(seen) and seen[0] > 0:
-        return person[np.resize(seen, len(person))]
-    if len(seen) and len(person) >= end:
-        last = seen[-1] + 1
-        person = np.concatenate([person[:last], person[np.arange(len(person) - last) % last]])
-    return person
+    if not len(seen) or (seen[0] == 0 and seen[-1] == len(person) - 1):
+        return person
+    own = seen if seen[0] > 0 else np.arange(seen[-1] + 1)
+    return np.asarray(person[np.resize(own, len(person))])
 
 
 def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

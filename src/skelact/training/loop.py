@@ -1,7 +1,7 @@
 """The training loop, from a store to a model, on one page.
 
 Every random draw comes from (seed, epoch, step), so that a resumed training ends with the same weights, bit
-for bit, as one that was never stopped.
+for bit, as one that was never stopped, on the same machine with the same number of threads.
 """
 
 import signal
