@@ -11,9 +11,21 @@ import pytest
 import skelact
 
 SOURCE = Path(skelact.__file__).parent
-ROOMS = ["errors", "config", "memory", "skeletons", "sequences", "readers", "datasets", "batches", "encoders"]
+ROOMS = [
+    "errors",
+    "files",
+    "locking",
+    "config",
+    "memory",
+    "skeletons",
+    "sequences",
+    "readers",
+    "datasets",
+    "batches",
+    "encoders",
+]
 ROOMS += ["methods", "models", "training", "evaluation", "demo", "cli"]
-WITHOUT_TORCH = ("errors", "config", "memory", "skeletons", "sequences", "readers", "datasets")
+WITHOUT_TORCH = ("errors", "files", "locking", "config", "memory", "skeletons", "sequences", "readers", "datasets")
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "duckdb", "rich", "tensorboard"}
 MODULES = sorted(SOURCE.rglob("*.py"))
 

@@ -1,57 +1,54 @@
 """Settings: what a recipe may say, what it says when it may not, and that it is written as it is read."""
 
 import dataclasses
+from math import inf
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skelact.config import (
-    DataSettings,
-    EncoderSettings,
-    KnnSettings,
-    LinearSettings,
-    MethodSettings,
-    Recipe,
-    Stream,
-    TrainSettings,
-    ViewSettings,
-    load_recipe,
-    to_dict,
-    to_toml,
-)
+from skelact.config import Range, Recipe, TrainSettings, load_recipe, to_dict, to_toml
 from skelact.errors import UserError
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-COUNT = st.integers(min_value=-(2**62), max_value=2**62)
-NUMBER = st.floats(allow_nan=False)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {str: TEXT, bool: st.booleans()}
 
 
-def recipes() -> st.SearchStrategy[Recipe]:
-    return st.builds(
-        Recipe,
-        data=st.builds(
-            DataSettings,
-            split=TEXT,
-            hold_out=TEXT,
-            frames=COUNT,
-            persons=COUNT,
-            stream=st.sampled_from(get_args(Stream)),
-        ),
-        views=st.builds(ViewSettings, min_crop=NUMBER, upright=st.booleans(), block_frames=COUNT),
-        encoder=st.builds(EncoderSettings, name=TEXT, graph_widths=st.lists(COUNT).map(tuple), dropout=NUMBER),
-        method=st.builds(MethodSettings, name=TEXT, temperature=NUMBER),
-        train=st.builds(
-            TrainSettings, milestones=st.lists(COUNT).map(tuple), schedule=st.sampled_from(["step", "cosine"])
-        ),
-        linear=st.builds(LinearSettings, lr=NUMBER),
-        knn=st.builds(KnnSettings, k=COUNT),
-    )
+def allowed(hint: Any) -> st.SearchStrategy[Any]:
+    """Values that a setting of this type may have."""
+    if dataclasses.is_dataclass(hint):
+        hints = get_type_hints(hint, include_extras=True)
+        return st.builds(hint, **{name: allowed(one) for name, one in hints.items()})  # type: ignore[arg-type]
+    if get_origin(hint) is Literal:
+        return st.sampled_from(get_args(hint))
+    if get_origin(hint) is tuple:
+        return st.lists(allowed(get_args(hint)[0]), max_size=4).map(tuple)
+    if get_origin(hint) is Annotated:
+        kind, reach = get_args(hint)
+        if kind is int:
+            return st.integers(reach.low, reach.high)
+        high = None if reach.high == inf else reach.high
+        return st.floats(reach.low, high, exclude_min=reach.above, allow_infinity=False)
+    return PLAIN[hint]
 
 
-@given(recipe=recipes())
+def ranges() -> list[tuple[str, type, Range, bool]]:
+    """(name, type, range, whether it is a list) of every setting that is a number."""
+    found = []
+    for table, group in get_type_hints(Recipe).items():
+        for name, hint in get_type_hints(group, include_extras=True).items():
+            listed = get_origin(hint) is tuple
+            hint = get_args(hint)[0] if listed else hint
+            if get_origin(hint) is Annotated:
+                found.append((f"{table}.{name}", *get_args(hint), listed))
+            else:
+                assert hint not in (int, float), f"{table}.{name} has no range"
+    return found
+
+
+@given(recipe=allowed(Recipe))
 @settings(max_examples=50, deadline=None)
 def test_written_settings_are_read_back_the_same(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
@@ -192,3 +189,81 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         load_recipe(tmp_path / "none.toml")
     assert str(caught.value) == f"recipe {tmp_path / 'none.toml'} not found"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reach", "listed"), ranges(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_number_has_a_range(name: str, kind: type, reach: Range, listed: bool) -> None:
+    """What lies outside is refused with the range, whatever the setting; so is what no number can hold."""
+    below = reach.low if reach.above else reach.low - 1
+    wrong = [below] if reach.high == inf else [below, reach.high + 1]
+    for value in wrong:
+        value = kind(value)
+        word = f"{name}=[{value}]" if listed else f"{name}={value}"
+        with pytest.raises(UserError) as caught:
+            load_recipe(None, (word,))
+        assert str(caught.value) == f"settings: {name} must be {reach}, got {value}"
+    for text in ("nan", "inf", "-inf", "9" * 400, "9" * 5000, "-" + "9" * 400, "[[1]]", "{a = 1}", "1979-05-27"):
+        with pytest.raises(UserError, match=f"{name}"):
+            load_recipe(None, (f"{name}=[{text}]" if listed else f"{name}={text}",))
+
+
+@pytest.mark.parametrize(
+    ("reach", "words"),
+    [
+        (Range(0, 1), "between 0 and 1"),
+        (Range(0, 1, above=True), "above 0 and at most 1"),
+        (Range(2), "at least 2"),
+        (Range(0, above=True), "above 0"),
+        (Range(1, 2**63 - 1), "at least 1"),
+    ],
+)
+def test_a_range_in_words(reach: Range, words: str) -> None:
+    assert str(reach) == words
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[views]\nshear = " + "1" * 400, r"views.shear must be float, got 1{60}\.\.\. \(400 characters\)"),
+        ("[views]\nshear = " + "1" * 5000, "is not TOML: Exceeds the limit"),
+        ("[train]\nmilestones = " + "[" * 5000, "is not TOML: "),
+        ('[data]\nsplit = "x\\u0000y"', r"data.split must be text without NUL, in UTF-8, got 'x\\x00y'"),
+        ("[data]\nstream = 0x" + "f" * 5000, r"unknown data.stream 'a number that is too large to show'"),
+        ("[train]\nbatch = 0x" + "f" * 5000, r"train.batch must be at least 2, got a number that is too large"),
+        ("train = 3", r"train is a group of settings, got 3"),
+        ("[train.lr]\nx = 1", r"train.lr must be float, got \{'x': 1\}"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_file_of_impossible_values_is_refused(content: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=sentence) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"recipe {path}")
+    assert len(str(caught.value)) < 500
+
+
+def test_text_of_several_lines_is_one_value() -> None:
+    assert load_recipe(None, ('data.split="x"\nframes = 3',)).data.split == '"x"\nframes = 3'
+    with pytest.raises(UserError, match="data.split must be text without NUL, in UTF-8"):
+        load_recipe(None, ("data.split=\udcff",))
+
+
+def test_a_run_s_settings_can_stand_in_for_the_defaults(tmp_path: Path) -> None:
+    base = load_recipe(None, ("train.epochs=7", "train.batch=8"))
+    path = tmp_path / "recipe.toml"
+    path.write_text("[train]\nbatch = 16\n")
+    train = load_recipe(path, ("train.seed=3",), base).train
+    assert (train.epochs, train.batch, train.seed) == (7, 16, 3)
+
+
+@pytest.mark.real
+def test_recipes_that_once_gave_tracebacks(shared: Path) -> None:
+    paths = sorted((shared / "cases" / "faults" / "fuzz").glob("toml-*.toml"))
+    assert paths
+    for path in paths:
+        with pytest.raises(UserError, match="is not TOML|must be"):
+            load_recipe(path)

@@ -8,14 +8,52 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from skelact.errors import UserError, unknown
 
 Stream = Literal["joint", "bone", "motion"]
 Precision = Literal["float32", "bfloat16"]
 Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may have.
+
+    Args:
+        low: the smallest, itself allowed unless ``above``.
+        high: the largest, itself allowed.
+        above: only numbers greater than ``low``.
+    """
+
+    low: float
+    high: float = inf
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return (self.low < value if self.above else self.low <= value) and value <= self.high
+
+    def __str__(self) -> str:
+        if self.high >= LARGEST:
+            return f"above {self.low}" if self.above else f"at least {self.low}"
+        return f"above {self.low} and at most {self.high}" if self.above else f"between {self.low} and {self.high}"
+
+
+LARGEST = 2**63 - 1  # of whole numbers: TOML promises no more
+Count = Annotated[int, Range(0, LARGEST)]
+Positive = Annotated[int, Range(1, LARGEST)]
+Several = Annotated[int, Range(2, LARGEST)]
+Size = Annotated[int, Range(1, 1_000_000)]  # of something that memory is taken for
+People = Annotated[int, Range(0, 1000)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]  # what numpy, torch and scikit-learn all take
+Amount = Annotated[float, Range(0)]
+AboveZero = Annotated[float, Range(0, above=True)]
+Share = Annotated[float, Range(0, 1)]
+Part = Annotated[float, Range(0, 1, above=True)]
+Degrees = Annotated[float, Range(0, 360)]
 
 
 @dataclass(frozen=True)
@@ -26,8 +64,8 @@ class DataSettings:
     fingerprint: str = ""  # of the store's content; filled in when a run starts
     split: str = ""  # named split of the store; its training part is used; empty: every clip
     hold_out: str = ""  # e.g. "camera=2": of the training part, these clips become the test part instead
-    frames: int = 64  # frames of a view, after crop and resize
-    persons: int = 0  # people in a clip; 0: as many as the fullest clip of the store has
+    frames: Size = 64  # frames of a view, after crop and resize
+    persons: People = 0  # people in a clip; 0: as many as the fullest clip of the store has
     stream: Stream = "joint"
 
 
@@ -35,19 +73,19 @@ class DataSettings:
 class ViewSettings:
     """How views differ from their clip. Source: SCD-Net, sec. "Implementation details"."""
 
-    min_crop: float = 0.1  # shortest temporal crop, share of the clip
-    min_frames: int = 64  # but never shorter than this many frames
-    probability: float = 0.5  # of each augmentation below
-    rotate_degrees: float = 30.0  # largest angle about the main axis
-    tilt_degrees: float = 1.0  # largest angle about the two other axes
+    min_crop: Part = 0.1  # shortest temporal crop, share of the clip
+    min_frames: Positive = 64  # but never shorter than this many frames
+    probability: Share = 0.5  # of each augmentation below
+    rotate_degrees: Degrees = 30.0  # largest angle about the main axis
+    tilt_degrees: Degrees = 1.0  # largest angle about the two other axes
     upright: bool = False  # the main axis is always the vertical one
     flip: bool = True  # exchange left and right joints
-    shear: float = 1.0  # largest off-diagonal of the shear matrix
-    noise: float = 0.0  # largest deviation of normal noise, in the store's unit; not in the paper
-    seed_joints: float = 0.2  # spatial mask: share of joints drawn as seeds (5 of 25)
-    hidden_joints: float = 0.32  # spatial mask: share of joints hidden (8 of 25)
-    block_frames: int = 4  # temporal mask: frames in a block
-    hidden_blocks: float = 0.375  # temporal mask: share of blocks hidden (6 of 16)
+    shear: Amount = 1.0  # largest off-diagonal of the shear matrix
+    noise: Amount = 0.0  # largest deviation of normal noise, in the store's unit; not in the paper
+    seed_joints: Share = 0.2  # spatial mask: share of joints drawn as seeds (5 of 25)
+    hidden_joints: Share = 0.32  # spatial mask: share of joints hidden (8 of 25)
+    block_frames: Positive = 4  # temporal mask: frames in a block
+    hidden_blocks: Share = 0.375  # temporal mask: share of blocks hidden (6 of 16)
 
 
 @dataclass(frozen=True)
@@ -55,13 +93,13 @@ class EncoderSettings:
     """Sizes of the SCD-Net encoder. Source: SCD-Net, sec. "Dual-path decoupling encoder"."""
 
     name: str = "scdnet"
-    graph_widths: tuple[int, ...] = (64, 256, 64)  # channels of the graph-convolution blocks
+    graph_widths: tuple[Size, ...] = (64, 256, 64)  # channels of the graph-convolution blocks
     input_norm: Literal["joint", "coordinate"] = "joint"  # coordinate: joints that move more weigh more
-    graph_gain: float = 1e-6  # of graph convolutions at the start; 1 where steps are few
-    width: int = 2048  # D of the tokens and of each clue; features are 2 D wide
-    heads: int = 8
-    layers: int = 1
-    dropout: float = 0.1
+    graph_gain: Amount = 1e-6  # of graph convolutions at the start; 1 where steps are few
+    width: Size = 2048  # D of the tokens and of each clue; features are 2 D wide
+    heads: Size = 8
+    layers: Size = 1
+    dropout: Share = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,11 +107,11 @@ class MethodSettings:
     """What is learnt. Source: SCD-Net, sec. "Loss"."""
 
     name: str = "scdnet"
-    temperature: float = 0.2
+    temperature: AboveZero = 0.2
     negatives: Literal["queue", "batch", "both"] = "queue"  # batch: the other keys of the batch
-    queue: int = 8192  # keys in each queue
-    momentum: float = 0.999  # of the key encoder
-    projection: int = 128  # width of the projections that are compared
+    queue: Size = 8192  # keys in each queue
+    momentum: Share = 0.999  # of the key encoder
+    projection: Size = 128  # width of the projections that are compared
     projector_norm: bool = False  # batch norm in the projectors; needed where steps are few
 
 
@@ -81,36 +119,36 @@ class MethodSettings:
 class TrainSettings:
     """How long and how fast is learnt."""
 
-    epochs: int = 451
-    batch: int = 64
+    epochs: Positive = 451
+    batch: Several = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"  # the paper's; adamw needs fewer epochs on small data
-    lr: float = 0.01
-    momentum: float = 0.9  # of sgd
-    weight_decay: float = 1e-4
+    lr: AboveZero = 0.01
+    momentum: Share = 0.9  # of sgd
+    weight_decay: Amount = 1e-4
     schedule: Literal["step", "cosine"] = "step"
-    milestones: tuple[int, ...] = (351,)  # epochs after which the learning rate is multiplied by 0.1
-    warmup_epochs: int = 0
+    milestones: tuple[Count, ...] = (351,)  # epochs after which the learning rate is multiplied by 0.1
+    warmup_epochs: Count = 0
     precision: Precision = "float32"  # bfloat16: products are rounded; faster where supported
-    seed: int = 0
-    checkpoint_every: int = 10  # epochs between checkpoints
-    keep_checkpoints: int = 2  # the last so many are kept
-    keep_every: int = 0  # and every so many epochs one is kept for good; 0: none
+    seed: Seed = 0
+    checkpoint_every: Positive = 10  # epochs between checkpoints
+    keep_checkpoints: Positive = 2  # the last so many are kept
+    keep_every: Count = 0  # and every so many epochs one is kept for good; 0: none
 
 
 @dataclass(frozen=True)
 class LinearSettings:
     """Linear probe on frozen features. Source: SCD-Net, sec. "Linear evaluation"."""
 
-    lr: float = 2.0
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    batch: int = 1024
-    epochs: int = 80
-    milestones: tuple[int, ...] = (50, 70)
+    lr: AboveZero = 2.0
+    momentum: Share = 0.9
+    weight_decay: Amount = 0.0
+    batch: Positive = 1024
+    epochs: Positive = 80
+    milestones: tuple[Count, ...] = (50, 70)
     standardize: bool = False  # features to mean 0 and deviation 1 first (the paper does not)
     choose: bool = False  # choose lr on a validation part of the training clips, then train on all of them
-    candidates: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 2.0, 5.0)  # learning rates to choose from
-    validation: float = 0.2  # share of the training clips in the validation part
+    candidates: tuple[AboveZero, ...] = (0.03, 0.1, 0.3, 1.0, 2.0, 5.0)  # learning rates to choose from
+    validation: Share = 0.2  # share of the training clips in the validation part
     validate: str = ""  # tag whose values stay together, such as subject; empty: clips, class by class
 
 
@@ -118,53 +156,63 @@ class LinearSettings:
 class KnnSettings:
     """Nearest neighbours by cosine. Source: SCD-Net, sec. "Retrieval"."""
 
-    k: int = 1
-    recall: tuple[int, ...] = (1, 5, 10)  # recall: whether one of the first so many neighbours has the class
+    k: Positive = 1
+    recall: tuple[Positive, ...] = (1, 5, 10)  # recall: whether one of the first so many neighbours has the class
 
 
 @dataclass(frozen=True)
 class FinetuneSettings:
     """The whole encoder trained with labels. The paper does not say; these are usual in the field."""
 
-    epochs: int = 80
-    batch: int = 64
+    epochs: Positive = 80
+    batch: Positive = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.01  # of the encoder
-    head_lr: float = 0.1  # of the linear layer on top, which starts from nothing
-    momentum: float = 0.9  # of sgd
-    weight_decay: float = 1e-4
+    lr: Amount = 0.01  # of the encoder
+    head_lr: AboveZero = 0.1  # of the linear layer on top, which starts from nothing
+    momentum: Share = 0.9  # of sgd
+    weight_decay: Amount = 1e-4
     schedule: Literal["step", "cosine"] = "step"
-    milestones: tuple[int, ...] = (50, 70)  # epochs after which the learning rates are multiplied by 0.1
-    warmup_epochs: int = 0
+    milestones: tuple[Count, ...] = (50, 70)  # epochs after which the learning rates are multiplied by 0.1
+    warmup_epochs: Count = 0
     views: Literal["crop", "pretraining"] = "crop"  # crop: a random part of the clip, resized, and nothing else
-    min_crop: float = 0.5  # of crop: shortest part, share of the clip
+    min_crop: Part = 0.5  # of crop: shortest part, share of the clip
 
 
 @dataclass(frozen=True)
 class SemiSettings:
     """Few labels: the probe or the fine-tuning on a share of the training clips."""
 
-    percent: tuple[float, ...] = (1.0, 5.0, 10.0, 20.0, 40.0)  # of each class's training clips, at least one clip
+    percent: tuple[Annotated[float, Range(0, 100, above=True)], ...] = (
+        1.0,
+        5.0,
+        10.0,
+        20.0,
+        40.0,
+    )  # of each class's training clips, at least one clip
 
 
 @dataclass(frozen=True)
 class FewShotSettings:
     """A handful of labelled clips per class, frozen features, nearest class mean."""
 
-    shots: tuple[int, ...] = (1, 5)  # training clips per class
-    episodes: int = 100  # draws of these clips, over which accuracy is averaged
+    shots: tuple[Positive, ...] = (1, 5)  # training clips per class
+    episodes: Positive = 100  # draws of these clips, over which accuracy is averaged
 
 
 @dataclass(frozen=True)
 class RobustSettings:
     """Test clips that are worse than the training clips, or seen from elsewhere."""
 
-    joints: tuple[float, ...] = (0.1, 0.25, 0.5)  # share of the joints of a clip that are missing
-    frames: tuple[float, ...] = (0.1, 0.25, 0.5)  # share of the frames of a clip that are missing
-    noise: tuple[float, ...] = (0.01, 0.03, 0.1)  # metres, standard deviation along each axis
-    rates: tuple[float, ...] = (0.25, 0.5, 2.0)  # frame rate, times that of the recording
-    headings: tuple[float, ...] = (30.0, 90.0, 180.0)  # degrees that people are turned about the vertical
-    seed: int = 0  # of what is missing and of the noise: the same for every encoder
+    joints: tuple[Share, ...] = (0.1, 0.25, 0.5)  # share of the joints of a clip that are missing
+    frames: tuple[Share, ...] = (0.1, 0.25, 0.5)  # share of the frames of a clip that are missing
+    noise: tuple[Amount, ...] = (0.01, 0.03, 0.1)  # metres, standard deviation along each axis
+    rates: tuple[AboveZero, ...] = (0.25, 0.5, 2.0)  # frame rate, times that of the recording
+    headings: tuple[Annotated[float, Range(-360, 360)], ...] = (
+        30.0,
+        90.0,
+        180.0,
+    )  # degrees that people are turned about the vertical
+    seed: Seed = 0  # of what is missing and of the noise: the same for every encoder
 
 
 @dataclass(frozen=True)
@@ -184,15 +232,17 @@ class Recipe:
     robust: RobustSettings = field(default_factory=RobustSettings)
 
 
-def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Recipe:
+def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = (), base: Recipe | None = None) -> Recipe:
     """The defaults, overridden by a TOML file, overridden by ``key=value`` words.
 
     Args:
         path: a recipe; only the defaults when None.
         overrides: words such as ``method.temperature=0.1``; values as in TOML, bare words are text.
+        base: settings that stand in for the defaults, such as those of a run that is continued.
 
     Raises:
-        UserError: no such file, not TOML, an unknown key (the nearest is named), a value of another type.
+        UserError: no such file, not TOML, an unknown key (the nearest is named), a value of another type or out of
+            its range.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -200,11 +250,16 @@ def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Re
             raise UserError(f"recipe {path} not found")
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also integers of too many digits and too many brackets
             raise UserError(f"recipe {path} is not TOML: {error}") from error
+        from_dict(Recipe, values, where=f"recipe {path}")
     for word in overrides:
         _set(values, word)
-    return from_dict(Recipe, values, where=f"recipe {path}" if path else "settings")
+    recipe = from_dict(Recipe, values, where="settings")
+    if base is None:
+        return recipe
+    groups = {name: group | values.get(name, {}) for name, group in to_dict(base).items()}
+    return from_dict(Recipe, groups, where="settings")
 
 
 def override(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
@@ -220,12 +275,12 @@ def override(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
 
 
 def from_dict(kind: type[Settings], values: Mapping[str, Any], where: str, prefix: str = "") -> Settings:
-    """A settings dataclass from nested plain values; every key and type is checked.
+    """A settings dataclass from nested plain values; every key, type and range is checked.
 
     Raises:
-        UserError: an unknown key or a value of the wrong type; ``where`` says in which file.
+        UserError: an unknown key, a value of the wrong type or out of its range; ``where`` says in which file.
     """
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     arguments: dict[str, Any] = {}
     for key, value in values.items():
         if key not in hints:
@@ -258,9 +313,12 @@ def _set(values: dict[str, Any], word: str) -> None:
     if not equals:
         raise UserError(f"--set {word}: expected key=value, such as method.temperature=0.1")
     try:
-        value = tomllib.loads(f"x = {text}")["x"]
+        parsed = tomllib.loads(f"x = {text}")
+        value = parsed["x"] if len(parsed) == 1 else text  # text of several lines may look like several settings
     except tomllib.TOMLDecodeError:
         value = text
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--set {_shown(word)}: {error}") from error
     *tables, last = key.strip().split(".")
     for table in tables:
         values = values.setdefault(table, {})
@@ -272,21 +330,46 @@ def _set(values: dict[str, Any], word: str) -> None:
 def _checked(hint: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
-            raise UserError(f"{where}: {key} is a group of settings, got {value!r}")
+            raise UserError(f"{where}: {key} is a group of settings, got {_shown(value)}")
         return from_dict(hint, value, where, prefix=f"{key}.")  # type: ignore[arg-type]
     origin = get_origin(hint)
+    if origin is Annotated:
+        kind, allowed = get_args(hint)
+        number = _checked(kind, value, where, key)
+        if number not in allowed:
+            raise UserError(f"{where}: {key} must be {allowed}, got {_shown(value)}")
+        return number
     if origin is Literal:
         if value not in get_args(hint):
-            raise UserError(f"{where}: {unknown(key, str(value), map(str, get_args(hint)))}")
+            text = value if isinstance(value, str) else _shown(value)
+            raise UserError(f"{where}: {unknown(key, text, map(str, get_args(hint)))}")
         return value
     if origin is tuple and isinstance(value, list):
         return tuple(_checked(get_args(hint)[0], item, where, key) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return float(value)
     if origin is tuple or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         expected = "a list" if origin is tuple else hint.__name__
-        raise UserError(f"{where}: {key} must be {expected}, got {value!r}")
+        raise UserError(f"{where}: {key} must be {expected}, got {_shown(value)}")
+    if isinstance(value, float) and not isfinite(value):
+        raise UserError(f"{where}: {key} must be a finite number, got {value}")
+    if isinstance(value, str) and not _can_be_kept(value):
+        raise UserError(f"{where}: {key} must be text without NUL, in UTF-8, got {_shown(value)}")
     return value
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether text can be written to a file and be the name of one."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _shown(value: Any, most: int = 60) -> str:
+    """A value in an error message: one line, not too long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python refuses to print integers of too many digits
+        return f"{'a number' if isinstance(value, int) else type(value).__name__} that is too large to show"
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
 def _toml(value: Any) -> str:

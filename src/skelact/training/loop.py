@@ -7,9 +7,10 @@ for bit, as one that was never stopped.
 import signal
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -19,18 +20,18 @@ import torch
 from numpy.typing import NDArray
 
 from skelact.batches import Batch
-from skelact.config import Recipe, TrainSettings
+from skelact.config import Recipe, TrainSettings, from_dict, to_dict
 from skelact.encoders import SCDNetEncoder
 from skelact.errors import UserError
 from skelact.memory import keep_freed_memory
 from skelact.methods import Method, StepLoss, build_method
 from skelact.models.ahead import read_ahead
-from skelact.models.device import best_device, check_precision
+from skelact.models.device import check_precision, choose_device
 from skelact.models.model import Model, describe, fresh_encoder, load_clips
 from skelact.sequences.store import Store
-from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
+from skelact.training.checkpoint import Counters, prune, put_back, save_checkpoint
 from skelact.training.events import EventLog
-from skelact.training.runs import Run
+from skelact.training.runs import Run, decisive
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import Underway, build_optimizer, take_step
 
@@ -59,52 +60,58 @@ class Stopped(UserError):
 def pretrain(
     store: Store,
     out: Path,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     *,
     resume: bool = False,
     device: str = "",
     progress: Callable[[Progress], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Model:
     """Train an encoder on a store and leave model, settings, metrics and checkpoints in a run folder.
 
     Args:
         store: the training data; labels are not looked at unless the method says so.
         out: the run folder; must be new, or the run to resume.
-        recipe: the settings; ignored on resume, where the run's own hold.
-        resume: continue from the last checkpoint of ``out``.
+        recipe: the settings; the defaults, or on resume the run's own, when None. On resume more epochs, and how
+            often checkpoints are written, are followed; any other change is refused.
+        resume: continue from the last undamaged checkpoint of ``out``.
         device: "cpu", "cuda", ...; the GPU if there is one when empty.
         progress: called after each step.
+        warn: called with a sentence where something is amiss and the training goes on; a warning when None.
 
     Raises:
         Stopped: Ctrl-C or SIGTERM; a checkpoint has been written.
-        UserError: settings that do not fit the store, an interrupted import, a folder in use, a loss that is not
-            finite.
+        UserError: settings that do not fit the store or the run, an interrupted import, a folder in use, files
+            that cannot be written, a loss that is not finite.
     """
     store.check_complete()
+    where, warn = choose_device(device), warn or _warn
     run = Run(out)
-    if resume:
-        recipe = run.recipe()
-        _check_same_data(recipe, store, run)
-        if run.finished:
-            return Model.load(out)
-    else:
-        data = replace(
-            recipe.data,
-            store=str(store.path.resolve()),
-            fingerprint=store.fingerprint,
-            persons=recipe.data.persons or store.persons,
-        )
-        recipe = replace(recipe, data=data)
-    rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
-    _check_size(len(rows), recipe.train, store)
-    where = torch.device(device or best_device())
-    check_precision(recipe.train.precision, where, "train.precision")
-    training = _Training(store, run, recipe, rows, where)
-    if not resume:
-        run.start(recipe)
-    keep_freed_memory()
-    with _stop_signals() as stop, torch.random.fork_rng(), EventLog(run.path / "events") as events:
-        return training.go(stop, events, progress)
+    with ExitStack() as stack:
+        if resume:
+            run.recipe()  # whether it is a run at all
+            stack.enter_context(run.hold())
+            recipe = run.continued(recipe)
+            _check_same_data(recipe, store, run)
+            model = run.finished(recipe, warn)
+            if model is not None:
+                return model
+        else:
+            recipe = _completed(recipe or Recipe(), store)
+        rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
+        _check_size(len(rows), recipe.train, store)
+        check_precision(recipe.train.precision, where, "train.precision")
+        training = _Training(store, run, recipe, rows, where)
+        if not resume:
+            run.make()
+            stack.enter_context(run.hold())
+            run.make()  # whoever held it a moment ago may have left something
+        if not resume or recipe != run.recipe():
+            run.write(recipe)
+        keep_freed_memory()
+        stop = stack.enter_context(_stop_signals())
+        stack.enter_context(torch.random.fork_rng())
+        return training.go(stop, stack.enter_context(EventLog(run.path / "events")), progress, warn)
 
 
 class _Training:
@@ -123,8 +130,14 @@ class _Training:
         learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(learnt, self.settings)
 
-    def go(self, stop: threading.Event, events: EventLog, progress: Callable[[Progress], None] | None) -> Model:
-        counters = self._resume()
+    def go(
+        self,
+        stop: threading.Event,
+        events: EventLog,
+        progress: Callable[[Progress], None] | None,
+        warn: Callable[[str], None],
+    ) -> Model:
+        counters = self._resume(warn)
         while counters.epoch < self.settings.epochs:
             self._epoch(counters, stop, progress)
             self._end_of_epoch(counters, events)
@@ -139,14 +152,14 @@ class _Training:
         model.save(self.run.path)
         return model
 
-    def _resume(self) -> Counters:
-        path = self.run.latest_checkpoint()
-        if path is None:
-            self.run.forget_after(0)
-            return Counters()
-        counters = load_checkpoint(path, self.method, self.optimizer)
-        self.run.forget_after(counters.epoch)
+    def _resume(self, warn: Callable[[str], None]) -> Counters:
+        checkpoint = self.run.newest_checkpoint(self.recipe, warn)
+        counters = put_back(checkpoint, self.method, self.optimizer) if checkpoint else Counters()
+        self.run.forget_after(counters.epoch, warn)
         return counters
+
+    def _save(self, counters: Counters) -> None:
+        save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer, decisive(self.recipe))
 
     def _epoch(
         self, counters: Counters, stop: threading.Event, progress: Callable[[Progress], None] | None
@@ -171,7 +184,7 @@ class _Training:
             for step, batch in enumerate(batches, first):
                 if stop.is_set():
                     count(left=0)
-                    save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+                    self._save(counters)
                     raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
                 loss = self._step(counters.epoch, step, batch.to(self.device))
                 unread.append((list(loss.parts), Underway(torch.stack(list(loss.parts.values())))))
@@ -211,7 +224,7 @@ class _Training:
         self.run.log({"epoch": counters.epoch, "step": counters.epoch * self.steps} | values)
         events.write(counters.epoch, values)
         if counters.epoch % self.settings.checkpoint_every == 0 or counters.epoch == self.settings.epochs:
-            save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+            self._save(counters)
             prune(self.run.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
 
     def _check_finite(self, parts: dict[str, float], epoch: int) -> None:
@@ -221,6 +234,22 @@ class _Training:
                 f"loss {', '.join(wrong)} is not finite in epoch {epoch + 1}. Lower train.lr "
                 f"(now {self.settings.lr}) or raise train.warmup_epochs (now {self.settings.warmup_epochs})"
             )
+
+
+def _completed(recipe: Recipe, store: Store) -> Recipe:
+    """The settings of a new run, checked, with what the store knows filled in."""
+    recipe = from_dict(Recipe, to_dict(recipe), where="settings")
+    data = replace(
+        recipe.data,
+        store=str(store.path.resolve()),
+        fingerprint=store.fingerprint,
+        persons=recipe.data.persons or store.persons,
+    )
+    return replace(recipe, data=data)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=2)
 
 
 def _build(recipe: Recipe, store: Store) -> Method:
