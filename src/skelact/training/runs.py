@@ -147,7 +147,9 @@ class Run:
         kept = dict(_of_epochs(text, epoch))
         lost = [str(one) for one in range(1, epoch + 1) if one not in kept]
         if lost:
-            warn(f"{path} is damaged: the lines of {len(lost)} epochs are lost ({', '.join(lost[:5])}, ...)")
+            lines = "line of epoch" if len(lost) == 1 else f"lines of {len(lost)} epochs"
+            shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+            warn(f"{path} is damaged: the {lines} {shown} {'is' if len(lost) == 1 else 'are'} lost")
         lines = "".join(f"{kept[one]}\n" for one in sorted(kept))
         if lines != text:
             with writing(path, RESUME), replacing(path) as partial:
