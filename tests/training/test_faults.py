@@ -418,6 +418,7 @@ def test_a_full_disk_is_said_and_harms_nothing(
             break
         assert said.startswith(f"{out}")
         assert "cannot be written: No space left on device. Make room." in said
+        assert "\n" not in said
         checkpoints = [read_checkpoint(path) for path in all_checkpoints(out / "checkpoints")]
         assert len(checkpoints) >= good  # what is there is whole, and is not taken away again
         good = max(good, min(len(checkpoints), 1))

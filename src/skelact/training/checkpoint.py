@@ -19,7 +19,7 @@ from skelact.methods import Method
 from skelact.models.weights import load_tensors, misfits, save_tensors
 
 NAME = re.compile(r"epoch-(\d+)-step-(\d+)\.json")
-ADVICE = "Earlier checkpoints are whole: --resume goes on from the last"
+RESUME = "--resume then goes on from the last whole checkpoint"
 
 
 @dataclass
@@ -64,7 +64,7 @@ def save_checkpoint(
     weights = path.with_suffix(".safetensors")
     tensors = {f"method.{name}": value for name, value in method.state_dict().items()}
     tensors |= {f"optimizer.{name}": value for name, value in _optimizer_tensors(method, optimizer).items()}
-    with writing(path, ADVICE):
+    with writing(path, RESUME):
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(weights) as partial:
             save_tensors(tensors, partial, {"stands": _stands(counters)})

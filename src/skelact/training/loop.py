@@ -89,19 +89,16 @@ def pretrain(
     run = Run(out)
     with ExitStack() as stack:
         if resume:
-            run.recipe()  # whether it is a run at all
-            stack.enter_context(run.hold())
-            recipe = run.continued(recipe)
+            asked, recipe = recipe, run.continued(recipe)
             _check_same_data(recipe, store, run)
             model = run.finished(recipe, warn)
             if model is not None:
                 return model
+            stack.enter_context(run.hold())
+            recipe = run.continued(asked)  # whoever held it a moment ago may have gone on further
         else:
             recipe = _completed(recipe or Recipe(), store)
-        rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
-        _check_size(len(rows), recipe.train, store)
-        check_precision(recipe.train.precision, where, "train.precision")
-        training = _Training(store, run, recipe, rows, where)
+        training = _prepare(store, run, recipe, where)
         if not resume:
             run.make()
             stack.enter_context(run.hold())
@@ -234,6 +231,14 @@ class _Training:
                 f"loss {', '.join(wrong)} is not finite in epoch {epoch + 1}. Lower train.lr "
                 f"(now {self.settings.lr}) or raise train.warmup_epochs (now {self.settings.warmup_epochs})"
             )
+
+
+def _prepare(store: Store, run: Run, recipe: Recipe, device: torch.device) -> _Training:
+    """A training at its start, once its settings have been found to fit; nothing is written."""
+    rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
+    _check_size(len(rows), recipe.train, store)
+    check_precision(recipe.train.precision, device, "train.precision")
+    return _Training(store, run, recipe, rows, device)
 
 
 def _completed(recipe: Recipe, store: Store) -> Recipe:

@@ -13,11 +13,18 @@ from skelact.errors import UserError
 from skelact.files import Damaged, append_text, reading, replacing, write_text, writing
 from skelact.locking import LOCK, hold
 from skelact.models.model import Model
-from skelact.training.checkpoint import NAME, Checkpoint, all_checkpoints, latest, read_checkpoint, set_aside
+from skelact.training.checkpoint import (
+    NAME,
+    RESUME,
+    Checkpoint,
+    all_checkpoints,
+    latest,
+    read_checkpoint,
+    set_aside,
+)
 
 CONFIG, METRICS = "config.toml", "metrics.jsonl"
 SEAL = "# sha256 of the lines above: "  # the last line of the settings
-RESUME = "--resume then goes on from the last checkpoint"
 ANOTHER = "A run keeps its settings: leave this out, or start another run with -o"
 
 # what may change while a run goes on, as weights do not depend on it
@@ -51,7 +58,7 @@ class Run:
     def write(self, recipe: Recipe) -> None:
         """Write the settings, with a checksum in the last line."""
         text = to_toml(recipe)
-        with writing(self.path / CONFIG), replacing(self.path / CONFIG) as partial:
+        with writing(self.path / CONFIG, "Then give the command again"), replacing(self.path / CONFIG) as partial:
             write_text(partial, f"{text}{SEAL}{_digest(text)}\n")
 
     def recipe(self) -> Recipe:
