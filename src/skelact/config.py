@@ -51,6 +51,7 @@ People = Annotated[int, Range(0, 1000)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]  # what numpy, torch and scikit-learn all take
 Amount = Annotated[float, Range(0)]
 AboveZero = Annotated[float, Range(0, above=True)]
+Gain = Annotated[float, Range(0, 1000)]
 Share = Annotated[float, Range(0, 1)]
 Part = Annotated[float, Range(0, 1, above=True)]
 Degrees = Annotated[float, Range(0, 360)]
@@ -95,7 +96,7 @@ class EncoderSettings:
     name: str = "scdnet"
     graph_widths: tuple[Size, ...] = (64, 256, 64)  # channels of the graph-convolution blocks
     input_norm: Literal["joint", "coordinate"] = "joint"  # coordinate: joints that move more weigh more
-    graph_gain: Amount = 1e-6  # of graph convolutions at the start; 1 where steps are few
+    graph_gain: Gain = 1e-6  # of graph convolutions at the start; 1 where steps are few
     width: Size = 2048  # D of the tokens and of each clue; features are 2 D wide
     heads: Size = 8
     layers: Size = 1
