@@ -35,7 +35,6 @@ from skelact.config import (
 from skelact.datasets.importing import import_recordings
 from skelact.errors import UserError
 from skelact.files import Damaged
-from skelact.locking import hold
 from skelact.models import Model, weights
 from skelact.models.device import choose_device
 from skelact.sequences.store import Store
@@ -318,15 +317,6 @@ def test_a_run_cannot_be_resumed_while_it_trains(store: Store, whole: Path, tmp_
     assert f"is in use by process {os.getpid()} on" in refused[0]
     assert "exists and is not empty" in refused[1]
     assert_same(tmp_path / "run", whole)
-
-
-def test_a_lock_is_free_after_an_error_and_can_be_taken_again(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), hold(tmp_path, "run", ""):
-        raise KeyError
-    refused = pytest.raises(UserError, match=r"is in use by process \d+ on \S+. Wait.")
-    with hold(tmp_path, "run", ""), refused, hold(tmp_path, "run", "Wait."):
-        pass
-    assert not list(tmp_path.iterdir())
 
 
 class FullDisk:
