@@ -1,16 +1,16 @@
 """``skelact pretrain``: store -> run folder with a trained encoder."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from skelact.errors import UserError
-from skelact.settings import Recipe, load_recipe
+from skelact.settings import load_recipe
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     method: str = "",
     split: str | None = None,
     hold_out: str = "",
-    epochs: int = 0,
+    epochs: int | None = None,
     seed: int | None = None,
     seeds: str = "",
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
@@ -45,13 +45,14 @@ def run(
         seed: instead of the recipe's.
         seeds: several, such as 0,1,2: each trains in its own folder RUN/seed-0, RUN/seed-1, ...
         settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
-        resume: continue where RUN was stopped, with its own settings.
+        resume: continue where RUN was stopped, with its own settings; more epochs are followed where the schedule
+            of the learning rate allows it, other changes are refused.
         device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
         as_json: print the result as JSON.
     """
     from skelact.cli.progress import step_bar
     from skelact.sequences.store import Store
-    from skelact.training import pretrain
+    from skelact.training import Run, pretrain
 
     words = {
         "method.name": method,
@@ -60,16 +61,20 @@ def run(
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    chosen = load_recipe(recipe, (*_given(words), *settings))
+    chosen = (*_given(words), *settings)
     opened = Store(store)
-    results = []
-    for folder, seeded in _runs(out, chosen, seeds):
+    runs = []
+    for folder, own in _runs(out, seed, seeds):  # every setting is checked before anything is trained
         going_on = resume and (folder / "config.toml").is_file()
         if resume and not going_on and not seeds:
             raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
+        base = Run(folder).recipe() if going_on else None
+        runs.append((folder, going_on, load_recipe(recipe, (*chosen, *own), base)))
+    results = []
+    for folder, going_on, asked in runs:
         started = time.perf_counter()
         with step_bar(folder.name) as show:
-            model = pretrain(opened, folder, seeded, resume=going_on, device=device, progress=show)
+            model = pretrain(opened, folder, asked, resume=going_on, device=device, progress=show, warn=_warn)
         seconds = time.perf_counter() - started
         results.append({"run": str(folder), "seconds": round(seconds, 1), "dim": model.dim, **model.info})
         if not as_json:
@@ -79,22 +84,30 @@ def run(
     return 0
 
 
+def _warn(sentence: str) -> None:
+    print(f"skelact: {sentence}", file=sys.stderr, flush=True)
+
+
 def _given(words: dict[str, str | int | None]) -> Iterator[str]:
-    """The flags that were given, as settings; 0 epochs and empty words mean not given, seed 0 is a seed."""
+    """The flags that were given, as settings; empty words mean not given, seed 0 is a seed."""
     for key, value in words.items():
-        if value is None or value == "" or (key == "train.epochs" and value == 0):
-            continue
-        yield f"{key}={json.dumps(value)}"
+        if value is not None and value != "":
+            yield f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
-def _runs(out: Path, recipe: Recipe, seeds: str) -> Iterator[tuple[Path, Recipe]]:
-    """Folder and settings of each training."""
+def _runs(out: Path, seed: int | None, seeds: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Folder of each training, and the settings that are only its own."""
     if not seeds:
-        yield out, recipe
+        yield out, ()
         return
+    if seed is not None:
+        raise UserError(f"--seed {seed} and --seeds {seeds}: give one of them")
     try:
         numbers = [int(word) for word in seeds.split(",")]
     except ValueError:
         raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        raise UserError(f"--seeds {seeds}: {', '.join(map(str, twice))} is given more than once")
     for number in numbers:
-        yield out / f"seed-{number}", replace(recipe, train=replace(recipe.train, seed=number))
+        yield out / f"seed-{number}", (f"train.seed={number}",)

@@ -1,6 +1,5 @@
 """Model: an encoder with all that is needed to use it, in one small folder."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,21 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from skelact import __version__
 from skelact.batches import Batch, collate, downstream_clip
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
+from skelact.models.weights import load_weights, save_tensors
 from skelact.runtime.device import check_precision
+from skelact.runtime.files import (
+    Damaged,
+    checksum,
+    read_json,
+    reading,
+    sealed,
+    sync,
+    unsealed,
+    write_text,
+    writing,
+    written_beside,
+)
 from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
-from skelact.settings import Precision, Recipe, recipe_from_dict, recipe_to_dict
+from skelact.settings import TRAINING_TABLES, Precision, Recipe, recipe_from_dict, recipe_to_dict
 from skelact.skeletons import Skeleton
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_CHECKSUMS = 1  # the format before, which is read all the same
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
@@ -62,44 +73,57 @@ class Model:
         """The model in a run folder or a model folder.
 
         Raises:
-            UserError: no model there, another format, or weights that do not fit their description.
+            UserError: no model there, another format, damaged files, or weights that do not fit their description.
         """
         description = path / DESCRIPTION
         if not description.is_file():
             raise UserError(f"{path} holds no model: {DESCRIPTION} not found. {_hint(path)}")
-        values = json.loads(description.read_text(encoding="utf-8"))
-        if values.get("format") != FORMAT:
-            raise UserError(f"{description}: format {values.get('format')}, this version reads format {FORMAT}")
-        recipe = recipe_from_dict(values["recipe"], where=str(description))
-        built_for = values["encoder"]
-        encoder = build_encoder(
-            Skeleton.from_dict(values["skeleton"]),
-            built_for["persons"],
-            built_for["frames"],
-            built_for["coordinates"],
-            recipe.encoder,
-        )
+        with reading(path):
+            values = _description(path)
+        try:
+            recipe = recipe_from_dict(_of_training(values["recipe"]), where=str(description))
+            skeleton, built_for, info = Skeleton.from_dict(values["skeleton"]), values["encoder"], values["info"]
+            sizes = built_for["persons"], built_for["frames"], built_for["coordinates"]
+            encoder = build_encoder(skeleton, *sizes, recipe.encoder)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Damaged(description, f"{type(error).__name__} {error}. {_again(path)}") from error
         load_weights(encoder, path / WEIGHTS)
-        return cls(encoder, recipe, values["info"])
+        return cls(encoder, recipe, info)
 
     def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and, last, ``model.json``; a model that is there is replaced whole."""
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{WEIGHTS}.partial"
-        save_file({name: value.contiguous() for name, value in self.encoder.state_dict().items()}, partial)
-        os.replace(partial, folder / WEIGHTS)
+        """Write ``model.safetensors`` and, last, ``model.json``; a model that is there is replaced whole.
+
+        Raises:
+            UserError: the files cannot be written; a model that was there is as it was.
+        """
+        weights, description = folder / WEIGHTS, folder / DESCRIPTION
+        with (
+            writing(folder),
+            written_beside(weights) as new_weights,
+            written_beside(description) as new_description,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_tensors(self.encoder.state_dict(), new_weights)
+            write_text(new_description, sealed(self._values(checksum(new_weights))))
+            description.unlink(
+                missing_ok=True
+            )  # between here and the end there is no model, rather than half of two
+            os.replace(new_weights, weights)
+            os.replace(new_description, description)
+            sync(folder)
+
+    def _values(self, weights: str) -> dict[str, Any]:
+        """What ``model.json`` says; ``weights`` is the checksum of the other file."""
         encoder = self.encoder
-        values = {
+        return {
             "format": FORMAT,
             "version": __version__,
+            "weights": weights,
             "skeleton": self.skeleton.to_dict(),
             "encoder": {"persons": encoder.persons, "frames": encoder.frames, "coordinates": encoder.coordinates},
-            "recipe": recipe_to_dict(self.recipe),
+            "recipe": recipe_to_dict(self.recipe, protocols=False),
             "info": self.info,
         }
-        partial = folder / f"{DESCRIPTION}.partial"
-        partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, folder / DESCRIPTION)
 
     def embed(
         self,
@@ -186,25 +210,37 @@ def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
     return collate([one.positions for one in chosen], clips.skeleton, persons=persons, label=labels, index=rows)
 
 
-def load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Strictly load a safetensors file: every name and shape must fit, or a ``UserError`` lists what does not."""
-    if not path.is_file():
-        raise UserError(f"weights {path} not found")
+def _description(path: Path) -> dict[str, Any]:
+    """What ``model.json`` says, once both files of the model have been found undamaged."""
+    description, weights = path / DESCRIPTION, path / WEIGHTS
     try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"weights {path} cannot be read: {error}. Damaged copy?") from error
-    own = module.state_dict()
-    wrong = [f"missing {name}" for name in own if name not in weights]
-    wrong += [f"unknown {name}" for name in weights if name not in own]
-    wrong += [
-        f"{name} is {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    if wrong:
-        raise UserError(f"weights {path} do not fit: {'; '.join(wrong[:5])} ({len(wrong)} in all)")
-    module.load_state_dict(weights)
+        values = read_json(description)
+        if values.get("format") == WITHOUT_CHECKSUMS:
+            return values
+        if values.get("format") != FORMAT:
+            raise UserError(
+                f"{description}: format {values.get('format')}, this version reads format {FORMAT} and "
+                f"{WITHOUT_CHECKSUMS}"
+            )
+        values = unsealed(description, values)
+        if not weights.is_file():
+            raise UserError(f"weights {weights} not found")
+        if checksum(weights) != values.get("weights"):
+            raise Damaged(weights, f"it does not match its checksum in {DESCRIPTION}")
+    except Damaged as error:
+        raise Damaged(error.path, f"{error.reason}. {_again(path)}") from error
+    return values
+
+
+def _of_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the training; older models also have those of protocols, which are no part of a model."""
+    return {table: recipe[table] for table in TRAINING_TABLES if table in recipe}
+
+
+def _again(path: Path) -> str:
+    if (path / "config.toml").is_file():
+        return "skelact pretrain --resume writes it again from the last checkpoint"
+    return "Copy it again from where it came from"
 
 
 def _hint(path: Path) -> str:

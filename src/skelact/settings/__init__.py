@@ -21,6 +21,7 @@ from skelact.settings.protocols import (
 )
 from skelact.settings.recipe import (
     PROTOCOL_TABLES,
+    TRAINING_TABLES,
     Recipe,
     load_recipe,
     override,
@@ -33,6 +34,7 @@ from skelact.settings.training import Precision, TrainSettings
 
 __all__ = [
     "PROTOCOL_TABLES",
+    "TRAINING_TABLES",
     "DataSettings",
     "EncoderSettings",
     "FewShotSettings",
