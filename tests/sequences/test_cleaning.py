@@ -139,7 +139,7 @@ def test_somebody_who_appears_elsewhere_is_another_person() -> None:
 def test_empty_frames_at_both_ends_go_and_those_between_stay() -> None:
     positions = standing(frames=8)
     positions[[0, 1, 4, 7]] = np.nan
-    confidence = np.arange(8 * 20, dtype=np.float32).reshape(8, 1, 20)
+    confidence = np.arange(8 * 20, dtype=np.float32).reshape(8, 1, 20) / 160
     trimmed = trim_ends(Sequence(positions, KINECT20, 30.0, confidence=confidence, track=np.arange(8)[:, None]))
     np.testing.assert_array_equal(trimmed.positions, positions[2:7])
     np.testing.assert_array_equal(trimmed.confidence, confidence[2:7])

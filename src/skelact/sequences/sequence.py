@@ -103,6 +103,9 @@ class Sequence:
             raise UserError(f"{who}fps is {self.fps}, expected a positive number")
         if self.confidence is not None and self.confidence.shape != positions.shape[:3]:
             raise UserError(f"{who}confidence is {self.confidence.shape}, expected {positions.shape[:3]}")
+        if self.confidence is not None and not ((self.confidence >= 0) & (self.confidence <= 1)).all():
+            low, high = np.min(self.confidence), np.max(self.confidence)
+            raise UserError(f"{who}confidence from {low:g} to {high:g}, expected 0 to 1; scale or clip it")
         if self.track is not None and self.track.shape != positions.shape[:2]:
             raise UserError(f"{who}track is {self.track.shape}, expected {positions.shape[:2]}")
         for one in self.segments:
