@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from skelact.sequences import Sequence, layout
 from skelact.sequences.cleaning import Cleaning, get_cleaning
 from skelact.sequences.sequence import Tag
 from skelact.sequences.store import Store, StoreWriter, WriteError
+from skelact.sequences.writer import tidy
 
 FEW_FILES = 48  # so few are read in this process: starting others would take longer
 FEW_BYTES = 64 << 20  # and not when they are larger than this together
@@ -307,7 +310,9 @@ class _Import:
         self.kept = (0, 0)  # files that count whatever happens, and bytes of the store
         if not overwrite and (out / layout.INFO).is_file():
             self._take_up(layout.read_info(out))
-        if not self.complete:
+        if self.complete:
+            tidy(out)
+        else:
             self.writer = StoreWriter(out, half=half, overwrite=overwrite, resume=not overwrite)
             try:
                 if self.writer.resumed is not None:  # another import may have gone on until the lock was ours
@@ -338,9 +343,9 @@ class _Import:
 
     def take(self, processes: int, progress: Progress | None) -> None:
         """Write what comes; whatever happens, what has come is kept, as far as the disk takes it."""
-        with self.writer:
+        with self.writer, _ctrl_c() as check:
             try:
-                self._take(processes, progress)
+                self._take(processes, progress, check)
             except BaseException as error:
                 with suppress(UserError):  # the first error is the one to show
                     if len(self.writer):
@@ -364,7 +369,7 @@ class _Import:
         again = "Run the same command again afterwards: it goes on where it stopped."
         return f"{kept}; the rest needs about {more:,.1f} MB. {again}"
 
-    def _take(self, processes: int, progress: Progress | None) -> None:
+    def _take(self, processes: int, progress: Progress | None, check: Callable[[], None]) -> None:
         pause = FIRST_COMMIT
         due = time.monotonic() + pause
         first, outcomes = self.done
@@ -372,6 +377,7 @@ class _Import:
         if progress:
             progress(first, self.plan.total)
         for file, found in enumerate(self.plan.outcomes(first, processes), start=first + 1):
+            check()
             for outcome in found[known:]:
                 self._take_one(outcome)
             known = 0
@@ -442,6 +448,33 @@ class _Import:
             check=check_store(store),
             notes=plan.listing.notes,
         )
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], None]]:
+    """What it gives raises KeyboardInterrupt once Ctrl-C was pressed, even where somebody caught the first one.
+
+    Some libraries take Ctrl-C for an error of the file that they read; a good file would be left out.
+    """
+    pressed: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield check
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _dataset(name: str) -> Dataset | None:

@@ -177,10 +177,11 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
         return build_encoder(skeleton, persons, recipe.data.frames, coordinates, recipe.encoder)
 
 
-def load_clips(store: Store, rows: NDArray[np.int64], persons: int) -> Batch:
-    """Whole sequences of a store as a batch for ``persons`` people."""
+def load_clips(store: Store, rows: NDArray[np.int64], persons: int, confidence: bool = False) -> Batch:
+    """Whole sequences of a store as a batch for ``persons`` people, with the recorder's confidence if wanted."""
     clips = [store.stored(row) for row in rows.tolist()]
-    return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows)
+    sure = [store.confidence(row) for row in rows.tolist()] if confidence else None
+    return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows, confidence=sure)
 
 
 def load_weights(module: torch.nn.Module, path: Path) -> None:

@@ -73,6 +73,8 @@ def write_table(path: Path, columns: Columns) -> None:
         table.register("sequences", dict(columns))
         try:
             table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
+        except duckdb.InterruptException:  # Ctrl-C, which duckdb hears first
+            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise _as_os_error(error, aside) from error
     file = os.open(aside, os.O_RDWR)
@@ -106,6 +108,8 @@ def read_table(path: Path) -> dict[str, NDArray[Any]]:
             found: dict[str, NDArray[Any]] = table.execute(
                 "SELECT * FROM read_parquet(?)", [str(path)]
             ).fetchnumpy()
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise FileError(path, f"not a Parquet table ({reason}); import again with --overwrite") from error

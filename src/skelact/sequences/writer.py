@@ -265,9 +265,8 @@ class StoreWriter:
             }
             layout.write_json(self.path / layout.INFO, info | {"checksum": layout.info_checksum(info)})
             self._committed = len(self), (self.path / layout.INFO).read_bytes()
-            for stale in self.path.glob("index*.parquet"):
-                if stale.name != index:
-                    stale.unlink()
+            for file in _stale(self.path, index):
+                file.unlink()
         if complete:
             self.close()
 
@@ -466,6 +465,29 @@ def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
     if strange:
         name = columns["name"][columns["label"].tolist().index(strange[0])]
         raise UserError(f"sequence {name!r} has label {strange[0]!r}, which is not one of the classes")
+
+
+def tidy(path: Path) -> None:
+    """Remove what a writer that was killed after its last commit could not remove any more.
+
+    Nothing happens where there is nothing to remove, where somebody writes, or where nobody may.
+    """
+    index = layout.read_info(path)["index"]["file"]
+    if not _stale(path, index) and not (path / layout.LOCK).exists():
+        return
+    with suppress(UserError, OSError):
+        lock = WriterLock(path)
+        try:
+            for file in _stale(path, layout.read_info(path)["index"]["file"]):
+                file.unlink()
+        finally:
+            lock.release()
+
+
+def _stale(path: Path, index: str) -> list[Path]:
+    """Tables that do not count any more, and files that were not renamed yet."""
+    files = (*path.glob("index*.parquet"), *path.glob("*.partial"))
+    return [file for file in files if file.name != index]
 
 
 def _locked(path: Path) -> WriterLock:
