@@ -371,16 +371,16 @@ def test_two_importers_of_one_folder_never_harm_each_other(tmp_path: Path) -> No
     write_files(tmp_path / "in", 24)
     run(tmp_path / "in", tmp_path / "straight")
     refused, done, parts = 0, 0, 0
-    for out, statuses in results(tmp_path, TWO, 1, 100):
+    for out, statuses in results(tmp_path, TWO, 1, 25):
         assert set(statuses) <= {0, 2, 130, -signal.SIGKILL}, statuses
         refused += 2 in statuses
         done += 0 in statuses
         if 0 in statuses:
             assert contents(out) == contents(tmp_path / "straight")
         parts += 0 < check_goes_on(tmp_path, out) < 24
-    assert refused > 10
-    assert done > 10
-    assert parts > 10
+    assert refused > 3
+    assert done > 3
+    assert parts > 3
 
 
 @posix
