@@ -260,7 +260,7 @@ def test_a_real_disk_that_is_full(
             failed += 1
             assert "cannot be written: No space left on device" in message
             tiny_disk(4000)
-            if (out / layout.INFO).exists():
+            if out.exists():  # and where nothing was committed, no file fills the disk
                 Store(out).verify()
             run(tmp_path / "in", out)
         assert contents(out) == contents(tmp_path / "straight")

@@ -436,6 +436,37 @@ def test_an_unfinished_store_of_version_1_is_not_gone_on_with(tmp_path: Path) ->
 # What cannot be written
 
 
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Query interrupted"), duckdb.InterruptException("INTERRUPT Error: Interrupted!")]
+)
+def test_ctrl_c_that_duckdb_hears_is_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """duckdb makes either error of it, depending on the moment."""
+
+    class Table:
+        def __enter__(self) -> "Table":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def register(self, *_: object) -> None:
+            pass
+
+        def execute(self, *_: object) -> None:
+            raise error
+
+    path = write(tmp_path / "store", 2)
+    with StoreWriter(tmp_path / "other") as writer:
+        writer.add(clip(0))
+        monkeypatch.setattr(duckdb, "connect", lambda *_, **__: Table())
+        with pytest.raises(KeyboardInterrupt):
+            writer.commit()
+        with pytest.raises(KeyboardInterrupt):
+            Store(path)
+
+
 def contents(path: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in path.iterdir()}
 

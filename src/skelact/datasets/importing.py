@@ -350,6 +350,9 @@ class _Import:
                 with suppress(UserError):  # the first error is the one to show
                     if len(self.writer):
                         self._commit(complete=False)
+                if not self.writer.committed:  # what is not in a store only fills the disk
+                    with suppress(UserError):
+                        self.writer.discard()
                 if isinstance(error, WriteError):
                     raise WriteError(error.reason, self._kept(error.kept), error.mend) from error
                 raise

@@ -4,8 +4,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,8 @@ def write_table(path: Path, columns: Columns) -> None:
     with duckdb.connect(config={"threads": 1}) as table:  # one thread: the same rows give the same bytes
         table.register("sequences", dict(columns))
         try:
-            table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
-        except duckdb.InterruptException:  # Ctrl-C, which duckdb hears first
-            raise KeyboardInterrupt from None
+            with _ctrl_c():
+                table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
         except duckdb.Error as error:
             raise _as_os_error(error, aside) from error
     file = os.open(aside, os.O_RDWR)
@@ -83,6 +82,17 @@ def write_table(path: Path, columns: Columns) -> None:
     finally:
         os.close(file)
     os.replace(aside, path)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Give Ctrl-C back as what it is: duckdb hears it first and makes an error of it."""
+    try:
+        yield
+    except Exception as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _as_os_error(error: Exception, path: Path) -> OSError:
@@ -104,12 +114,10 @@ def read_table(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise FileError(path, "the table of the sequences is missing; import again with --overwrite")
     try:
-        with duckdb.connect() as table:
+        with duckdb.connect() as table, _ctrl_c():
             found: dict[str, NDArray[Any]] = table.execute(
                 "SELECT * FROM read_parquet(?)", [str(path)]
             ).fetchnumpy()
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise FileError(path, f"not a Parquet table ({reason}); import again with --overwrite") from error
