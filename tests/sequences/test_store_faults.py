@@ -433,6 +433,20 @@ def test_an_unfinished_store_of_version_1_is_not_gone_on_with(tmp_path: Path) ->
     StoreWriter(tmp_path / "old", overwrite=True).close()
 
 
+def test_a_row_that_ctrl_c_interrupted_is_not_there(tmp_path: Path) -> None:
+    """Not even the column of a tag that only this row has."""
+    with StoreWriter(tmp_path / "store") as writer:
+        writer.add(clip(0))
+        writer._put(1, {"name": "half", "only_here": 3, "frames": 5})  # where Ctrl-C comes before it counts
+        writer.commit()
+        assert Store(tmp_path / "store").tags == ()
+        writer.add(clip(1))
+        writer.finish()
+    opened = Store(tmp_path / "store")
+    assert opened.columns["name"].tolist() == ["clip0", "clip1"]
+    assert opened.tags == ()
+
+
 # What cannot be written
 
 

@@ -236,39 +236,45 @@ class StoreWriter:
         self._check_open()
         if not len(self):
             raise UserError(f"no sequence to put in the store {self.path}")
-        columns = _columns({name: column[: len(self)] for name, column in self._values.items()}, splits or {})
+        columns = _columns(self._added(), splits or {})
         classes = classes or tuple(sorted(set(columns["label"].tolist()) - {""}))
         _check_labels(columns, classes)
-        index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
-        contents = {
-            **self._fixed,
-            "dataset": dataset,
-            "classes": list(classes),
-            "splits": sorted(splits or {}),
-            "shards": self._state.shards,
-        }
+        contents: dict[str, Any] = {"dataset": dataset, "classes": list(classes), "splits": sorted(splits or {})}
+        contents |= {**self._fixed, "shards": self._state.shards}
         with self._writing():
             self._check_alone()
             self._seal()
-            layout.write_table(self.path / index, columns)
-            info = {
-                "format": layout.FORMAT,
-                "version": layout.VERSION,
-                "complete": complete,
-                "sequences": len(self),
-                "frames": int(columns["frames"].sum()),
-                "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
-                **contents,
-                "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
-                "steps": [list(steps) for steps in self._steps],
-                "provenance": dict(provenance or {}),
-            }
-            layout.write_json(self.path / layout.INFO, info | {"checksum": layout.info_checksum(info)})
-            self._committed = len(self), (self.path / layout.INFO).read_bytes()
-            for file in _stale(self.path, index):
-                file.unlink()
+            self._write_info(columns, contents, dict(provenance or {}), complete)
         if complete:
             self.close()
+
+    def _added(self) -> dict[str, list[Tag | None]]:
+        """The table, without what Ctrl-C left of a row; a column that only such a row has is not there."""
+        columns = {name: column[: len(self)] for name, column in self._values.items()}
+        return {name: column for name, column in columns.items() if any(value is not None for value in column)}
+
+    def _write_info(
+        self, columns: layout.Columns, contents: Mapping[str, Any], provenance: dict[str, Any], complete: bool
+    ) -> None:
+        """Write the table and ``store.json``; from then on they count, and the ones before are removed."""
+        index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
+        layout.write_table(self.path / index, columns)
+        info = {
+            "format": layout.FORMAT,
+            "version": layout.VERSION,
+            "complete": complete,
+            "sequences": len(self),
+            "frames": int(columns["frames"].sum()),
+            "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
+            **contents,
+            "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
+            "steps": [list(steps) for steps in self._steps],
+            "provenance": provenance,
+        }
+        layout.write_json(self.path / layout.INFO, info | {"checksum": layout.info_checksum(info)})
+        self._committed = len(self), (self.path / layout.INFO).read_bytes()
+        for file in _stale(self.path, index):
+            file.unlink()
 
     def finish(
         self,
