@@ -11,8 +11,8 @@ from skelact.runtime.locking import LOCK, hold
 def test_a_lock_is_free_after_an_error_and_can_be_taken_again(tmp_path: Path) -> None:
     with pytest.raises(KeyError), hold(tmp_path, "run", ""):
         raise KeyError
-    refused = pytest.raises(UserError, match=r"is in use by process \d+ on \S+. Wait.")
-    with hold(tmp_path, "run", ""), refused, hold(tmp_path, "run", "Wait."):
+    refused = pytest.raises(UserError, match=r"run .*: process \d+ on \S+ has been writing it since .*\. Wait")
+    with hold(tmp_path, "run", ""), refused, hold(tmp_path, "run", "Wait"):
         pass
     assert not list(tmp_path.iterdir())
 

@@ -290,7 +290,7 @@ def test_one_process_at_a_time(run: Path, store: Store, whole: Path) -> None:
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        expected = rf"run {run} is in use by process {holder.pid} on \S+. One process at a time can train it"
+        expected = rf"run {run}: process {holder.pid} on \S+ has been writing it since .*\. One process at a time can train it"
         before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
         with pytest.raises(UserError, match=expected):
             pretrain(store, run, resume=True)
@@ -314,7 +314,7 @@ def test_a_run_cannot_be_resumed_while_it_trains(store: Store, whole: Path, tmp_
                 refused.append(str(caught.value))
 
     pretrain(store, tmp_path / "run", RECIPE, progress=again)
-    assert f"is in use by process {os.getpid()} on" in refused[0]
+    assert f": process {os.getpid()} on" in refused[0]
     assert "exists and is not empty" in refused[1]
     assert_same(tmp_path / "run", whole)
 
@@ -536,7 +536,7 @@ def begun(process: subprocess.Popen[str], out: Path) -> bool:
     """Whether a process has the run by now; waits until it has, or has ended."""
     while process.poll() is None:
         try:
-            if (out / locking.LOCK).read_text().startswith(f"{process.pid} "):
+            if (out / locking.LOCK).read_text().startswith(f'{{"pid": {process.pid},'):
                 return True
         except FileNotFoundError:
             pass

@@ -98,7 +98,8 @@ def exchange_sides(batch: Batch, which: Tensor) -> Batch:
     """
     order_NTMV = sides(batch.skeleton, which)[:, None, None, :].expand(batch.valid.shape)
     positions = batch.positions.gather(3, order_NTMV.unsqueeze(-1).expand(batch.positions.shape))
-    return replace(batch, positions=positions, valid=batch.valid.gather(3, order_NTMV))
+    confidence = None if batch.confidence is None else batch.confidence.gather(3, order_NTMV)
+    return replace(batch, positions=positions, valid=batch.valid.gather(3, order_NTMV), confidence=confidence)
 
 
 def sides(skeleton: Skeleton, exchanged: Tensor) -> Tensor:

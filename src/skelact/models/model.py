@@ -204,10 +204,16 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
 
 
 def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
-    """Whole clips as a batch for ``persons`` people."""
+    """Whole clips as a batch for ``persons`` people, with the recorder's confidence where there is one."""
     chosen = [clips.clip(row) for row in rows.tolist()]
-    labels = [one.label for one in chosen]
-    return collate([one.positions for one in chosen], clips.skeleton, persons=persons, label=labels, index=rows)
+    return collate(
+        [one.positions for one in chosen],
+        clips.skeleton,
+        persons=persons,
+        label=[one.label for one in chosen],
+        index=rows,
+        confidence=[one.confidence for one in chosen],
+    )
 
 
 def _description(path: Path) -> dict[str, Any]:

@@ -102,6 +102,13 @@ def append_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def write_all(file: int, data: bytes | memoryview) -> None:
+    """Write all of it to an open file: a disk that is nearly full takes a part at first, and says so only then."""
+    left = memoryview(data)
+    while len(left):
+        left = left[os.write(file, left) :]
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     if path.is_dir() and sys.platform == "win32":

@@ -1,105 +1,137 @@
-"""One writer at a time: a lock on a folder that the system frees when its holder ends, however it ends."""
+"""One process at a time in a folder: a lock that ends with the process that holds it, however it ends."""
 
+import errno
+import json
 import os
 import socket
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EAGAIN
+from datetime import datetime
 from pathlib import Path
 
 from skelact.errors import UserError
-from skelact.runtime.files import writing
+from skelact.runtime.files import write_all, writing
 
 LOCK = ".lock"
-FAR = 1 << 30  # on Windows locked bytes cannot be read by others: one that the file does not have
-
-
-@contextmanager
-def hold(folder: Path, what: str, advice: str) -> Iterator[None]:
-    """Hold a folder; nobody else can until the block ends or the process dies.
-
-    Args:
-        folder: an existing folder.
-        what: what the folder is, such as "run".
-        advice: what to do where somebody else holds it; a sentence.
-
-    Raises:
-        UserError: another process holds it (which one is said), or nothing can be written there.
-    """
-    path = folder / LOCK
-    with writing(path):
-        handle = _open(path)
-    try:
-        if handle is None:
-            raise UserError(f"{what} {folder} is in use by {_holder(path)}. {advice}")
-        with writing(path):
-            os.ftruncate(handle, 0)
-            os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
-        yield
-    finally:
-        if handle is not None:
-            _release(path, handle)
-
-
-def _open(path: Path) -> int | None:
-    """The open, locked file; None where another process has it."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            locked = _lock(handle)
-        except BaseException:
-            os.close(handle)
-            raise
-        if not locked:
-            os.close(handle)
-            return None
-        with suppress(FileNotFoundError):  # whoever had it before may have deleted the file that was opened here
-            if os.path.samestat(os.fstat(handle), path.stat()):
-                return handle
-        os.close(handle)
-
+ATTEMPTS = 100  # to lock a file that others remove when they are done with it
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+NO_LOCKS |= {getattr(errno, "ENOTSUP", errno.ENOLCK)}  # another number on some systems
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(handle: int) -> bool:
-        os.lseek(handle, FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            if error.errno in (EACCES, EAGAIN):
-                return False
-            raise
-        finally:
-            os.lseek(handle, 0, os.SEEK_SET)
-        return True
-
-    def _release(path: Path, handle: int) -> None:
-        os.close(handle)
-        with suppress(OSError):  # somebody else may have it open by now
-            path.unlink(missing_ok=True)
-
+    def _lock(file: int) -> None:
+        os.lseek(file, 1 << 30, os.SEEK_SET)  # far behind the text, which others may read
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _lock(handle: int) -> bool:
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class FolderLock:
+    """The right to write in a folder, from now until ``release`` or the end of the process, however it ends.
+
+    The lock file says who holds it: process, host and since when. Where the file system has no locks (some network
+    file systems), whoever made the file holds it, and after a crash somebody has to delete it.
+
+    Args:
+        folder: it exists.
+        what: what the folder is, such as "run".
+        advice: what to do where somebody else holds it; a sentence without its full stop.
+        name: of the lock file.
+
+    Raises:
+        UserError: another process holds it, or another lock of this one.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, what: str, advice: str, name: str = LOCK) -> None:
+        path = folder / name
+        file = _acquire(path, what, advice)
+        self._release = weakref.finalize(self, _let_go, path, file, os.getpid())
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now():%Y-%m-%d %H:%M:%S}"}
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            os.ftruncate(file, 0)
+            os.lseek(file, 0, os.SEEK_SET)
+            write_all(file, json.dumps(holder).encode())
+        except OSError:
+            self.release()
+            raise
 
-    def _release(path: Path, handle: int) -> None:
-        with suppress(OSError):  # deleted while it is locked: see _open
-            path.unlink(missing_ok=True)
-        os.close(handle)
+    def release(self) -> None:
+        """Let others write; a second call does nothing."""
+        self._release()
 
 
-def _holder(path: Path) -> str:
-    """Who has it, as it wrote down."""
+@contextmanager
+def hold(folder: Path, what: str, advice: str, name: str = LOCK) -> Iterator[None]:
+    """Hold a folder until the block ends.
+
+    Raises:
+        UserError: as ``FolderLock``; or nothing can be written there.
+    """
+    with writing(folder / name):
+        lock = FolderLock(folder, what, advice, name)
     try:
-        pid, host = path.read_text(encoding="utf-8", errors="replace").split()
-    except (OSError, ValueError):  # it has just begun, or just ended
-        return "another process"
-    return f"process {pid} on {host}"
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(path: Path, what: str, advice: str) -> int:
+    """The open lock file, locked."""
+    for _ in range(ATTEMPTS):
+        file, made = _open(path)
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in NO_LOCKS and made:
+                return file
+            os.close(file)
+            raise _held(path, what, advice, error.errno in NO_LOCKS) from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        os.close(file)  # whoever held it before removed it meanwhile
+    raise _held(path, what, advice, no_locks=False)
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """The lock file, and whether this call made it."""
+    with suppress(FileExistsError):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666), False
+
+
+def _held(path: Path, what: str, advice: str, no_locks: bool) -> UserError:
+    """Who writes, and what to do about it."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        who = f"process {holder['pid']} on {holder['host']} has been writing it since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it has only just begun, or is done already
+        who = "another process is writing it"
+    if no_locks:
+        advice = (
+            f"{advice}. If it no longer runs, delete {path}: this file system has no locks that end with a process"
+        )
+    return UserError(f"{what} {path.parent}: {who}. {advice}")
+
+
+def _let_go(path: Path, file: int, process: int) -> None:
+    """Remove the lock file and close it; a forked child only closes its copy."""
+    if os.getpid() != process:
+        os.close(file)
+        return
+    if sys.platform == "win32":  # an open file cannot be removed there, and somebody may open it in between
+        os.close(file)
+        with suppress(OSError):
+            path.unlink()
+        return
+    with suppress(OSError):
+        if os.path.samestat(os.fstat(file), path.stat()):
+            path.unlink()
+    os.close(file)
