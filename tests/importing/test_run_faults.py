@@ -421,6 +421,29 @@ def test_ctrl_c_that_a_reader_takes_for_a_broken_file_is_heard(
     assert run(tmp_path / "in", tmp_path / "out").imported == 4
 
 
+@posix
+def test_ctrl_c_in_a_commit_waits_for_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """duckdb ends the process where it comes at the wrong moment."""
+    write_files(tmp_path / "in", 4)
+    commit_always(monkeypatch)
+    monkeypatch.setattr(importing, "CHUNK", 1)
+    table, ends = layout.write_table, []
+
+    def pressed(path: Path, columns: layout.Columns) -> None:
+        if len(ends) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+        table(path, columns)
+        ends.append(path)
+
+    monkeypatch.setattr(layout, "write_table", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "in", tmp_path / "out")
+    assert len(ends) > 1
+    assert len(Store(tmp_path / "out")) == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_the_second_importer_is_refused(tmp_path: Path) -> None:
     write_files(tmp_path / "in", 3)
 

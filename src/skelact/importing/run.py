@@ -308,6 +308,7 @@ class _Import:
         self.failed: list[tuple[str, str]] = []  # source and reason
         self.done = (0, 0)  # files wholly taken, and how many sequences and failures came of them
         self.complete = False
+        self.ctrl_c = _CtrlC()
         self.kept = (0, 0)  # files that count whatever happens, and bytes of the store
         if not overwrite and (out / layout.INFO).is_file():
             self._take_up(layout.read_info(out))
@@ -344,9 +345,9 @@ class _Import:
 
     def take(self, processes: int, progress: Progress | None) -> None:
         """Write what comes; whatever happens, what has come is kept, as far as the disk takes it."""
-        with self.writer, _ctrl_c() as check:
+        with self.writer, self.ctrl_c:
             try:
-                self._take(processes, progress, check)
+                self._take(processes, progress)
             except BaseException as error:
                 with suppress(UserError):  # the first error is the one to show
                     if len(self.writer):
@@ -373,7 +374,7 @@ class _Import:
         again = "Run the same command again afterwards: it goes on where it stopped."
         return f"{kept}; the rest needs about {more:,.1f} MB. {again}"
 
-    def _take(self, processes: int, progress: Progress | None, check: Callable[[], None]) -> None:
+    def _take(self, processes: int, progress: Progress | None) -> None:
         pause = FIRST_COMMIT
         due = time.monotonic() + pause
         first, outcomes = self.done
@@ -381,7 +382,7 @@ class _Import:
         if progress:
             progress(first, self.plan.total)
         for file, found in enumerate(self.plan.outcomes(first, processes), start=first + 1):
-            check()
+            self.ctrl_c.check()
             for outcome in found[known:]:
                 self._take_one(outcome)
             known = 0
@@ -393,6 +394,7 @@ class _Import:
                 pause = min(2 * pause, LAST_COMMIT)
                 done = time.monotonic()
                 due = done + max(pause, (done - now) / COMMIT_SHARE)
+        self.ctrl_c.check()
         if len(self.writer):
             self._commit(complete=True)
 
@@ -413,6 +415,10 @@ class _Import:
         self.failed.append((self.plan.job.source(outcome.path), outcome.reason))
 
     def _commit(self, complete: bool) -> None:
+        with self.ctrl_c.wait():
+            self._commit_now(complete)
+
+    def _commit_now(self, complete: bool) -> None:
         data = self.plan.data
         self.writer.commit(
             dataset=data.name if data else "",
@@ -454,31 +460,45 @@ class _Import:
         )
 
 
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], None]]:
-    """What it gives raises KeyboardInterrupt once Ctrl-C was pressed, even where somebody caught the first one.
+class _CtrlC:
+    """Ctrl-C during an import: never lost, and never in the middle of a commit.
 
-    Some libraries take Ctrl-C for an error of the file that they read; a good file would be left out.
+    Some libraries take it for an error of the file that they read, and a good file would be left out; others end
+    the process where it comes at the wrong moment. Only in the main thread, and where nobody else handles it.
     """
-    pressed: list[int] = []
 
-    def note(number: int, _: object) -> None:
-        pressed.append(number)
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self.pressed = self.later = False
+        main = threading.current_thread() is threading.main_thread()
+        self._ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
-    def check() -> None:
-        if pressed:
+    def __enter__(self) -> "_CtrlC":
+        if self._ours:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, *_: object) -> None:
+        self.pressed = True
+        if not self.later:
             raise KeyboardInterrupt
 
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield check
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where it was pressed, even if somebody caught the first one."""
+        if self.pressed:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Until the end of this, only remember it."""
+        self.later = True
+        try:
+            yield
+        finally:
+            self.later = False
 
 
 def _dataset(name: str) -> Dataset | None:
