@@ -1,23 +1,29 @@
 """``skelact pretrain``: store -> run folder with a trained encoder."""
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from skelact.cli.plugins import PluginFiles, load_plugins
+from skelact.cli.progress import expected, too_large
 from skelact.errors import UserError
-from skelact.settings import Recipe, load_recipe
+from skelact.settings import DEFAULT_RECIPE, Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from skelact.sequences.store import Store
 
 
 def run(
     store: Path,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    recipe: Annotated[Path | None, Parameter(name=["--recipe", "-c"])] = None,
+    recipe: Annotated[str, Parameter(name=["--recipe", "-c"])] = "",
     method: str = "",
     split: str | None = None,
     hold_out: str = "",
@@ -27,17 +33,19 @@ def run(
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     resume: Annotated[bool, Parameter(negative=())] = False,
     device: str = "",
+    plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Learn an encoder from a store, without labels.
 
-    Writes a run folder: config.toml, metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors
-    and model.json. Ctrl-C ends after the step in progress and leaves a state that --resume continues.
+    Says first what it will take, time and memory, measured on a few steps. Writes a run folder: config.toml,
+    metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors and model.json. Ctrl-C ends after the step in progress and leaves a state that --resume continues.
 
     Args:
         store: folder of the store.
         out: the run folder.
-        recipe: TOML file with settings; without it the paper's own settings, made for a large GPU.
+        recipe: the name of a recipe, such as scdnet-paper, or a TOML file; small when not given. skelact recipes
+            lists them.
         method: scdnet, or supervised (with labels, for comparison).
         split: train on the training part of this split; every clip when empty.
         hold_out: of the training part leave out clips by a tag, such as camera=2, to choose settings on.
@@ -47,12 +55,14 @@ def run(
         settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
         resume: continue where RUN was stopped, with its own settings.
         device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
+        plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the result as JSON.
     """
     from skelact.cli.progress import step_bar
     from skelact.sequences.store import Store
     from skelact.training import pretrain
 
+    load_plugins(plugin)
     words = {
         "method.name": method,
         "data.split": split,
@@ -60,8 +70,10 @@ def run(
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    chosen = load_recipe(recipe, (*_given(words), *settings))
+    chosen = load_recipe(recipe or DEFAULT_RECIPE, (*_given(words), *settings))
     opened = Store(store)
+    if not resume:
+        _announce(opened, chosen, recipe, device, len(list(_runs(out, chosen, seeds))))
     results = []
     for folder, seeded in _runs(out, chosen, seeds):
         going_on = resume and (folder / "config.toml").is_file()
@@ -77,6 +89,22 @@ def run(
     if as_json:
         print(json.dumps(results if seeds else results[0]))
     return 0
+
+
+def _announce(store: "Store", chosen: Recipe, recipe: str, device: str, runs: int) -> None:
+    """Say on stderr which settings hold and what the training will take, before it starts."""
+    from skelact.training.estimate import estimate
+
+    if not recipe:
+        print(
+            f"recipe: {DEFAULT_RECIPE}, as none is named; -c NAME takes another, skelact recipes lists them",
+            file=sys.stderr,
+        )
+    store.check_complete()
+    found = estimate(store, chosen, device)
+    print(expected(found, runs), file=sys.stderr, flush=True)
+    if not found.fits:
+        print(too_large(found, chosen.train.batch), file=sys.stderr, flush=True)
 
 
 def _given(words: dict[str, str | int | None]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.device import best_device, check_precision
 from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.store import Store
-from skelact.settings import Recipe, TrainSettings
+from skelact.settings import DEFAULT_RECIPE, Recipe, TrainSettings, load_recipe
 from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
 from skelact.training.run_folder import Run
 from skelact.training.schedule import learning_rate
@@ -58,7 +58,7 @@ class Stopped(UserError):
 def pretrain(
     store: Store,
     out: Path,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     *,
     resume: bool = False,
     device: str = "",
@@ -69,7 +69,7 @@ def pretrain(
     Args:
         store: the training data; labels are not looked at unless the method says so.
         out: the run folder; must be new, or the run to resume.
-        recipe: the settings; ignored on resume, where the run's own hold.
+        recipe: the settings, those of the recipe "small" when None; ignored on resume, where the run's own hold.
         resume: continue from the last checkpoint of ``out``.
         device: "cpu", "cuda", ...; the GPU if there is one when empty.
         progress: called after each step.
@@ -87,6 +87,7 @@ def pretrain(
         if run.finished:
             return Model.load(out)
     else:
+        recipe = recipe or load_recipe(DEFAULT_RECIPE)
         data = replace(
             recipe.data,
             store=str(store.path.resolve()),
