@@ -39,7 +39,8 @@ def run(
     """Learn an encoder from a store, without labels.
 
     Says first what it will take, time and memory, measured on a few steps. Writes a run folder: config.toml,
-    metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors and model.json. Ctrl-C ends after the step in progress and leaves a state that --resume continues.
+    metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors and model.json. Ctrl-C ends after the
+    step in progress and leaves a state that --resume continues.
 
     Args:
         store: folder of the store.

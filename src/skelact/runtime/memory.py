@@ -40,18 +40,13 @@ def _system(meminfo: Path) -> int | None:
 
 def _container(cgroup: Path) -> int | None:
     """By version 2 of control groups, or by version 1."""
-    for limit, used, statistics, files in (
-        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-        (
-            "memory/memory.limit_in_bytes",
-            "memory/memory.usage_in_bytes",
-            "memory/memory.stat",
-            "total_inactive_file",
-        ),
+    for folder, limit, used, files in (
+        (cgroup, "memory.max", "memory.current", "inactive_file"),
+        (cgroup / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        words = _word(cgroup / limit), _word(cgroup / used)
+        words = _word(folder / limit), _word(folder / used)
         if all(word.isdigit() for word in words):
-            pages = [line.split()[1] for line in _lines(cgroup / statistics) if line.split()[:1] == [files]]
+            pages = [line.split()[1] for line in _lines(folder / "memory.stat") if line.split()[:1] == [files]]
             return max(0, int(words[0]) - int(words[1]) + sum(map(int, pages)))
     return None
 

@@ -68,10 +68,8 @@ def _read(recipe: str | Path) -> str:
     if isinstance(recipe, str) and path.suffix != ".toml" and path.name == recipe:
         return recipe_text(recipe)
     if not path.is_file():
-        own = path.stem in recipe_names()
-        raise UserError(
-            f"recipe {path} not found" + (f". skelact's own has no folder: -c {path.stem}" if own else "")
-        )
+        own = f". skelact's own is taken by its name: -c {path.stem}" if path.stem in recipe_names() else ""
+        raise UserError(f"recipe {path} not found{own}")
     return path.read_text(encoding="utf-8")
 
 
