@@ -109,7 +109,12 @@ def range_in_words(limits: Mapping[str, float]) -> str:
         'more than 0 and at most 1'
     """
     words = {"low": "at least", "above": "more than", "high": "at most", "below": "less than"}
-    return " and ".join(f"{words[name]} {bound:g}" for name, bound in limits.items()) or "a finite number"
+    return " and ".join(f"{words[name]} {_short(bound)}" for name, bound in limits.items()) or "a finite number"
+
+
+def _short(number: float) -> str:
+    """A bound as people write it: whole numbers in full."""
+    return f"{number}" if isinstance(number, int) else f"{number:g}"
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
