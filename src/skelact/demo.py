@@ -5,16 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skelact.settings import (
-    DataSettings,
-    LinearSettings,
-    ProtocolSettings,
-    Recipe,
-    SCDNetEncoderSettings,
-    SCDNetSettings,
-    TrainSettings,
-    ViewSettings,
-)
+from skelact.settings import DEFAULT_RECIPE, load_recipe
 
 if TYPE_CHECKING:
     from skelact.evaluation import Evaluation
@@ -23,19 +14,8 @@ if TYPE_CHECKING:
 CLIPS = 600
 SEED = 0
 
-# An SCD-Net small enough for two minutes on two cores.
-RECIPE = Recipe(
-    data=DataSettings(split="xsub", frames=16),
-    views=ViewSettings(
-        min_crop=0.5, min_frames=12, upright=True, shear=0.3, hidden_joints=0.4, block_frames=2, hidden_blocks=0.4
-    ),
-    encoder=SCDNetEncoderSettings(graph_widths=(16, 16), graph_gain=1.0, width=64, heads=4, dropout=0.0),
-    method=SCDNetSettings(negatives="batch", queue=256, temperature=0.1, momentum=0.99),
-    train=TrainSettings(
-        epochs=120, batch=64, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=5
-    ),
-    protocols=ProtocolSettings(linear=LinearSettings(lr=0.1, batch=128)),
-)
+# Of the small recipe; a little shorter, for two minutes on two cores.
+SETTINGS = ("data.split=xsub", "train.epochs=120")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +59,8 @@ def run_demo(
     import_recordings(
         None, store, dataset="movers", clips=CLIPS, seed=SEED, progress=lambda done, of: stage("import", done, of)
     )
-    pretrain(Store(store), run, RECIPE, resume=(run / "config.toml").is_file(), progress=step)
+    recipe = load_recipe(DEFAULT_RECIPE, SETTINGS)
+    pretrain(Store(store), run, recipe, resume=(run / "config.toml").is_file(), progress=step)
     evaluation = evaluate(run, store, progress=stage)
     stage("report", 0, 1)
     return Demo(folder, evaluation, write_report(evaluation), nearest_actions(evaluation))

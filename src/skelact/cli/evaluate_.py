@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from skelact.cli.plugins import PluginFiles, load_plugins
 from skelact.errors import UserError
 from skelact.settings import Precision
 
@@ -21,6 +22,7 @@ def run(
     map_joints: Annotated[bool, Parameter(negative=())] = False,
     precision: Precision = "float32",
     report: bool = True,
+    plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Measure a trained encoder by the protocols of the field.
@@ -42,6 +44,7 @@ def run(
         precision: bfloat16 computes features about twice as fast, off by about 1 %, where the processor or GPU has
             instructions for it.
         report: write report.html.
+        plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the results as JSON.
     """
     from skelact.cli.numbers import show_numbers
@@ -50,6 +53,7 @@ def run(
     from skelact.report.html import write_report
     from skelact.report.table import text_table
 
+    load_plugins(plugin)
     with stage_bar() as show:
         evaluation = evaluate(
             run,

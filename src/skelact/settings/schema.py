@@ -79,8 +79,8 @@ def _chosen(kind: type[Settings], values: Mapping[str, Any], where: str, prefix:
         return kind
     name = values.get("name", next(iter(table)))
     if not isinstance(name, str) or name not in table:
-        text = name if isinstance(name, str) else shown(name)
-        raise UserError(f"{where}: {unknown(prefix.rstrip('.'), text, table)}")
+        mistake = unknown(prefix.rstrip("."), name if isinstance(name, str) else shown(name), table)
+        raise UserError(f"{where}: {mistake}. One of your own is loaded by --plugin FILE")
     return table[name]
 
 
@@ -127,15 +127,16 @@ def shown(value: Any, most: int = 60) -> str:
 
 def to_dict(settings: Any) -> dict[str, Any]:
     """Nested plain values of a group of settings."""
-    return {one.name: _plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+    return {one.name: plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
 
 
 def to_table(name: str, values: Mapping[str, Any]) -> str:
     """One TOML table."""
-    return "\n".join([f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""])
+    return "\n".join([f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in values.items()), ""])
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as TOML and JSON have it: lists for tuples, tables for groups."""
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     return list(value) if isinstance(value, tuple) else value
@@ -169,11 +170,12 @@ def _can_be_kept(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A plain value in TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):  # TOML's escapes are JSON's, but for the one control sign that JSON lets through
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return repr(value)

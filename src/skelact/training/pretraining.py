@@ -21,7 +21,7 @@ from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.device import check_precision, choose_device
 from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
-from skelact.settings import Recipe, TrainSettings, recipe_from_dict, recipe_to_dict
+from skelact.settings import DEFAULT_RECIPE, Recipe, TrainSettings, load_recipe, recipe_from_dict, recipe_to_dict
 from skelact.training.feeds import Feed, make_feeds
 from skelact.training.loop import Progress, Training
 from skelact.training.run_folder import Run
@@ -46,8 +46,8 @@ def pretrain(
     Args:
         store: the training data; labels are not looked at unless the method says so.
         out: the run folder; must be new, or the run to resume.
-        recipe: the settings; the defaults, or on resume the run's own, when None. On resume more epochs, and how
-            often checkpoints are written, are followed; any other change is refused.
+        recipe: the settings; those of the recipe "small", or on resume the run's own, when None. On resume more
+            epochs, and how often checkpoints are written, are followed; any other change is refused.
         feeds: further clips by name, for methods that learn from several stores.
         resume: continue from the last undamaged checkpoint of ``out``.
         device: "cpu", "cuda", ...; the GPU if there is one when empty.
@@ -72,8 +72,8 @@ def pretrain(
             stack.enter_context(run.hold())
             recipe = run.continued(asked)  # whoever held it a moment ago may have gone on further
         else:
-            recipe = _completed(recipe or Recipe(), store, feeds)
-        method, parts = _prepare(store, feeds, recipe, where)
+            recipe = completed(recipe or load_recipe(DEFAULT_RECIPE), store, feeds)
+        method, parts = prepare(store, feeds, recipe, where)
         if not resume:
             run.make()
             stack.enter_context(run.hold())
@@ -91,7 +91,7 @@ def pretrain(
         return _keep(method, store, parts[0], recipe, run)
 
 
-def _completed(recipe: Recipe, store: Store, feeds: Mapping[str, Clips]) -> Recipe:
+def completed(recipe: Recipe, store: Store, feeds: Mapping[str, Clips]) -> Recipe:
     """The settings of a new run, checked, with what the clips say filled in."""
     recipe = recipe_from_dict(recipe_to_dict(recipe), where="settings")
     most = max([store.persons, *(clips.persons for clips in feeds.values())])
@@ -107,7 +107,7 @@ def _completed(recipe: Recipe, store: Store, feeds: Mapping[str, Clips]) -> Reci
     return replace(recipe, data=data, train=replace(recipe.train, epochs=1) if once else recipe.train)
 
 
-def _prepare(
+def prepare(
     store: Store, feeds: Mapping[str, Clips], recipe: Recipe, device: torch.device
 ) -> tuple[Method, tuple[Feed, ...]]:
     """A method at its start and its feeds, once the settings have been found to fit; nothing is written."""
