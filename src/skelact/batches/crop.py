@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
-from skelact.batches.people import resize_people
 
 
 def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Batch:
@@ -25,42 +24,43 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     Returns:
         Batch of (N, frames, M, V, C).
     """
-    place, last = window_places(length, frames)
-    positions, valid = between_frames(batch, start, place, last)
+    step = torch.arange(frames, device=length.device, dtype=torch.float64) + 0.5
+    last = (length - 1).unsqueeze(1)
+    place = (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last)
+    positions, valid = between_frames(batch, start[:, None] + place, start[:, None] + last)
     frames_of_all = torch.full_like(batch.frames, frames)
     return replace(batch, positions=positions, valid=valid, frames=frames_of_all, known=batch.people)
 
 
-def window_places(length: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Where the frames of a resized window lie in it, (N, frames) float64, and its last frame, (N, 1) int64."""
-    step = torch.arange(frames, device=length.device, dtype=torch.float64) + 0.5
-    last = (length - 1).unsqueeze(1)
-    return (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last), last
-
-
-def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+def between_frames(batch: Batch, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     """Positions between the frames of each clip, linear.
 
     Between a measured and a missing neighbour the measured one counts alone.
 
     Args:
         batch: positions (N, T, M, V, C).
-        start: (N,) int64, the frame that places are counted from.
-        place: (N, F) float64, at least 0, at most ``last``.
-        last: (N, 1) int64, the last frame that may be read, counted from ``start``.
+        place: (N, F) float64, in frames, at least 0, at most ``last``.
+        last: (N, 1) int64, the last frame that may be read.
 
     Returns:
         (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
     """
-    count, persons = len(batch), batch.positions.shape[2]
-    slot = torch.arange(count * persons, device=batch.device)
-    clip, person = slot // persons, slot % persons
-    place, last = (start[:, None] + place)[clip], (start[:, None] + last)[clip]
-    people = resize_people(batch, clip, person, place, last, bool(batch.people.whole.all()))
-    positions, valid = (
-        x.view(count, persons, *x.shape[1:2], *x.shape[3:]) for x in (people.positions, people.valid)
-    )
-    return positions.transpose(1, 2), valid.transpose(1, 2)
+    clip = torch.arange(len(batch), device=batch.device)[:, None]
+    below = place.long()
+    above = (below + 1).minimum(last)
+    share = (place - below).to(batch.positions.dtype)[:, :, None, None]  # of the frame above
+    of_below, of_above = batch.valid[clip, below] * (1 - share), batch.valid[clip, above] * share
+    total = of_below + of_above
+    valid = total > 0
+    positions = batch.positions[clip, below].mul_((of_below / total.masked_fill(~valid, 1.0)).unsqueeze(-1))
+    positions.addcmul_(batch.positions[clip, above], (of_above / total.masked_fill(~valid, 1.0)).unsqueeze(-1))
+    return positions, valid
+
+
+def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
+    """A random window of each clip (see ``windows``), resized to ``frames``."""
+    shares = torch.rand(len(batch), 2, generator=rng, device=rng.device)
+    return crop_resize(batch, *windows(batch.frames, shares, min_crop, min_frames), frames)
 
 
 def windows(frames: Tensor, shares: Tensor, min_crop: float, min_frames: int) -> tuple[Tensor, Tensor]:
