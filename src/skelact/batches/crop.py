@@ -45,15 +45,22 @@ def between_frames(batch: Batch, place: Tensor, last: Tensor) -> tuple[Tensor, T
     Returns:
         (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
     """
-    clip = torch.arange(len(batch), device=batch.device)[:, None]
     below = place.long()
-    above = (below + 1).minimum(last)
     share = (place - below).to(batch.positions.dtype)[:, :, None, None]  # of the frame above
-    of_below, of_above = batch.valid[clip, below] * (1 - share), batch.valid[clip, above] * share
+    x_below, valid_below = _frames(batch, below)
+    x_above, valid_above = _frames(batch, (below + 1).minimum(last))
+    of_below, of_above = valid_below * (1 - share), valid_above * share
     total = of_below + of_above
     valid = total > 0
-    positions = batch.positions[clip, below].mul_((of_below / total.masked_fill(~valid, 1.0)).unsqueeze(-1))
-    positions.addcmul_(batch.positions[clip, above], (of_above / total.masked_fill(~valid, 1.0)).unsqueeze(-1))
+    share_above = of_above / total.masked_fill(~valid, 1.0)
+    return x_below.lerp(x_above, share_above.unsqueeze(-1)), valid  # where neither was measured, both are 0
+
+
+def _frames(batch: Batch, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions (N, F, M, V, C) and valid (N, F, M, V) of frames (N, F) of each clip."""
+    rows = which + torch.arange(len(batch), device=batch.device)[:, None] * batch.positions.shape[1]
+    found = (x.flatten(0, 1).index_select(0, rows.flatten()) for x in (batch.positions, batch.valid))
+    positions, valid = (x.view(*which.shape, *x.shape[1:]) for x in found)
     return positions, valid
 
 

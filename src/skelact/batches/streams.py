@@ -12,8 +12,8 @@ def bone_vectors(batch: Batch) -> Batch:
     Convention: child minus parent, same axes and unit as the input. A bone is valid where both ends are.
     """
     parents = send_small(torch.as_tensor(batch.skeleton.parents), batch.device)
-    positions = batch.positions - batch.positions[:, :, :, parents]
-    return batch.with_positions(positions, batch.valid & batch.valid[:, :, :, parents])
+    positions = batch.positions - batch.positions.index_select(3, parents)
+    return batch.with_positions(positions, batch.valid & batch.valid.index_select(3, parents))
 
 
 def motion_vectors(batch: Batch) -> Batch:
