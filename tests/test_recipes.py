@@ -11,7 +11,7 @@ import pytest
 from skelact import cli
 from skelact.datasets import get_dataset
 from skelact.demo import SETTINGS
-from skelact.encoders import ENCODERS, build_encoder
+from skelact.encoders import build_encoder
 from skelact.evaluation import PROTOCOLS
 from skelact.methods import build_method
 from skelact.settings import (
@@ -47,8 +47,6 @@ def test_a_recipe_can_be_read_and_says_how_it_is_used(name: str) -> None:
     assert header.expected
     used = [command for command in header.commands if f"-c {name}" in command]
     assert len(used) == 1, "the header names the command"
-
-
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -50,6 +50,4 @@ def test_a_line_of_the_toml_says_all_of_it() -> None:
     lines = explained_toml(dataclasses.replace(load_recipe("small"))).splitlines()
     frames = next(line for line in lines if line.startswith("frames"))
     assert frames.split("#")[0].strip() == "frames = 16"
-    assert frames.split("# ")[1] == (
-        "frames of a view, after crop and resize; between 1 and 1000000; default 64"
-    )
+    assert frames.split("# ")[1] == ("frames of a view, after crop and resize; between 1 and 1000000; default 64")
