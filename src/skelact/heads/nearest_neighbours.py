@@ -1,17 +1,12 @@
 """Nearest neighbours: which classes the most similar training vectors have."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.evaluation.protocols.protocol import Entry, Protocol, System, Tell
-from skelact.heads.labelled import Labelled, Outcome, accuracy
+from skelact.heads.labelled import Labelled, Outcome, Progress, accuracy
 from skelact.search.exact import nearest, rankings
-from skelact.sequences.store import Store
-from skelact.settings import KnnSettings, Recipe
+from skelact.settings import KnnSettings
 
 BELOW_ALL = -2.0  # score of a class without a training vector: lower than any cosine
 
@@ -20,7 +15,7 @@ def knn(
     train: Labelled,
     test: Labelled,
     settings: KnnSettings,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Give every test vector the class that most of its ``settings.k`` nearest training vectors have.
 
@@ -124,15 +119,3 @@ def _shares(votes: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     counts = np.zeros((len(votes), classes), dtype=np.float32)
     np.add.at(counts, (rows, votes.reshape(-1)), 1.0)
     return counts / np.float32(votes.shape[1])
-
-
-def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
-    return {"knn": Entry(f"{recipe.protocols.knn.k}-NN by cosine")}
-
-
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    title = _entries(system.recipe, system.store)["knn"].title
-    return {"knn": knn(system.train, system.test, system.recipe.protocols.knn, partial(tell, title))}
-
-
-KNN = Protocol("k-NN", ("knn",), _entries, _run, draws=False, fuses="sum")

@@ -20,6 +20,7 @@ from skelact.runtime.device import check_precision
 from skelact.runtime.prefetch import read_ahead
 from skelact.sequences.store import Store
 from skelact.settings import Precision, Recipe, recipe_from_dict, recipe_to_dict
+from skelact.settings.recipe import TRAINING_TABLES
 from skelact.skeletons import Skeleton
 
 FORMAT = 1
@@ -69,7 +70,9 @@ class Model:
         values = json.loads(description.read_text(encoding="utf-8"))
         if values.get("format") != FORMAT:
             raise UserError(f"{description}: format {values.get('format')}, this version reads format {FORMAT}")
-        recipe = recipe_from_dict(values["recipe"], where=str(description))
+        # How a model is measured is no part of it: older files have that, too.
+        training = {table: group for table, group in values["recipe"].items() if table in TRAINING_TABLES}
+        recipe = recipe_from_dict(training, where=str(description))
         built_for = values["encoder"]
         encoder = build_encoder(
             Skeleton.from_dict(values["skeleton"]),
@@ -93,7 +96,7 @@ class Model:
             "version": __version__,
             "skeleton": self.skeleton.to_dict(),
             "encoder": {"persons": encoder.persons, "frames": encoder.frames, "coordinates": encoder.coordinates},
-            "recipe": recipe_to_dict(self.recipe),
+            "recipe": recipe_to_dict(self.recipe, protocols=False),
             "info": self.info,
         }
         partial = folder / f"{DESCRIPTION}.partial"
