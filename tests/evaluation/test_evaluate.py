@@ -106,8 +106,8 @@ def test_the_best_on_test_stands_beside_under_its_own_name(evaluation: Evaluatio
 def test_numbers_equal_those_of_scikit_learn_on_the_same_vectors(evaluation: Evaluation) -> None:
     train, test = evaluation.vectors["model"]
     labels = evaluation.store.labels
-    other = KNeighborsClassifier(1, algorithm="brute", metric="cosine").fit(train, labels[evaluation.parts.train])
-    expected = other.score(test, labels[evaluation.parts.test])
+    other = KNeighborsClassifier(1, algorithm="brute", metric="cosine").fit(train, labels[evaluation.split.train])
+    expected = other.score(test, labels[evaluation.split.test])
     assert read(evaluation)["protocols"]["knn"]["systems"]["model"]["seeds"]["0"] == pytest.approx(expected)
 
 
@@ -119,7 +119,7 @@ def test_what_was_learnt_shows_against_the_untrained_encoder(evaluation: Evaluat
         assert abs(untrained["value"] - 1 / 3) < 0.2
         versus = protocol["versus"]["untrained"]
         assert versus["gain"] == pytest.approx(trained["value"] - untrained["value"])
-        labels = evaluation.store.labels[evaluation.parts.test]
+        labels = evaluation.store.labels[evaluation.split.test]
         for seed, paired in versus["seeds"].items():
             ours, theirs = (
                 evaluation.outcomes[name][s][int(seed)].predicted == labels for s in ("model", "untrained")
@@ -149,7 +149,7 @@ def test_confusion_and_classes_count_every_clip_of_every_seed(evaluation: Evalua
 def test_predictions_are_written_clip_by_clip(evaluation: Evaluation) -> None:
     with (evaluation.folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == evaluation.store.columns["name"][evaluation.parts.test].tolist()
+    assert [row["name"] for row in rows] == evaluation.store.columns["name"][evaluation.split.test].tolist()
     values = read(evaluation)["protocols"]["knn"]["systems"]["untrained"]["seeds"]["2"]
     right = np.mean([row["label"] == row["knn/untrained/seed-2"] for row in rows])
     assert right == pytest.approx(values)
@@ -239,7 +239,7 @@ def test_copies_of_training_clips_are_told_and_counted_out(kit: SimpleNamespace,
         "all numbers count them, except those called without copies."
     ]
     own = np.array([True, True, True, False, False, True])
-    labels = evaluation.store.labels[evaluation.parts.test]
+    labels = evaluation.store.labels[evaluation.split.test]
     for name, protocol in results["protocols"].items():
         for system, values in protocol["systems"].items():
             right = evaluation.outcomes[name][system][0].predicted == labels

@@ -12,7 +12,7 @@ import pytest
 from skelact.evaluation import Evaluation, evaluate
 from skelact.report.html import write_report
 from skelact.report.nearest_clips import RIGHT, WRONG, choose
-from skelact.report.table import text_table
+from skelact.report.text import text_table
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 EMPTY = {"meta", "br", "img", "link", "input", "hr"}
@@ -75,14 +75,14 @@ def test_the_page_is_whole_and_needs_no_other(evaluation: Evaluation) -> None:
 
 def test_every_number_is_on_the_page(evaluation: Evaluation) -> None:
     text = Page(write_report(evaluation).read_text()).text
-    for protocol in evaluation.results["protocols"].values():
-        assert protocol["title"] in text
-        for system in protocol["systems"].values():
-            low, high = system["interval"]
+    for protocol in evaluation.results.protocols.values():
+        assert protocol.title in text
+        for system in protocol.systems.values():
+            low, high = system.interval
             assert f"{100 * system['value']:.1f} ± {100 * system['std']:.1f} %" in text
             assert f"95 %: {100 * low:.1f} to {100 * high:.1f}" in text
-            assert "seeds: " + ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values()) in text
-            if system["best_on_test"]:
+            assert "seeds: " + ", ".join(f"{100 * value:.1f}" for value in system.seeds.values()) in text
+            if system.best_on_test:
                 assert f"best on test: {100 * system['best_on_test']['mean']:.1f}" in text
         assert f"{100 * protocol['versus']['untrained']['gain']:+.1f} points against the untrained encoder" in text
 
@@ -108,12 +108,12 @@ def test_every_section_is_on_the_page(evaluation: Evaluation) -> None:
     for name in ("temporal", "spatial", "total, seed 0", "total, seed 1"):  # of the loss
         assert name in text
     for word in (
-        evaluation.results["command"],
+        evaluation.results.command,
         evaluation.store.fingerprint,
-        evaluation.results["machine"]["cpu"],
+        evaluation.results.environment["cpu"],
     ):
         assert word in text
-    for group in evaluation.results["settings"].values():
+    for group in evaluation.results.settings.values():
         assert set(group) <= set(text.split())
     assert html.count('class="query"') >= 3
     assert html.count("<circle cx") == 2 * 24  # a map of the trained, one of the untrained encoder
@@ -196,9 +196,9 @@ def test_copies_and_notes_are_told(kit: SimpleNamespace, tmp_path: Path) -> None
     copy = replace(people[0], name="copy", tags={"camera": 3, "subject": 0})
     evaluation = evaluate(kit.write_run(tmp_path / "run"), kit.write_store(tmp_path / "s", [*people, copy]))
     text = Page(write_report(evaluation).read_text()).text
-    values = evaluation.results["protocols"]["knn"]["systems"]["raw"]["without_copies"]
+    values = evaluation.results.protocols["knn"].systems["raw"].without_duplicates
     assert f"without copies: {100 * values['value']:.1f}" in text
-    assert evaluation.results["notes"][0] in text
+    assert evaluation.results.every_caveat[0] in text
     assert "raw coordinates, without copies" in text_table(evaluation.results)
 
 
@@ -220,7 +220,7 @@ def test_the_text_table_has_a_line_a_system(evaluation: Evaluation) -> None:
         {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}.items(),
         strict=True,
     ):
-        values = evaluation.results["protocols"]["linear"]["systems"][system]
-        low, high = (100 * end for end in values["interval"])
+        values = evaluation.results.protocols["linear"].systems[system]
+        low, high = (100 * end for end in values.interval)
         assert line.startswith(name)
         assert f"{100 * values['value']:.1f} ± {100 * values['std']:.1f}  [{low:.1f}, {high:.1f}]" in line

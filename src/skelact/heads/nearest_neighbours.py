@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import UserError
 from skelact.heads.labelled import Labelled, Outcome, Progress, accuracy
-from skelact.search.exact import nearest, rankings
+from skelact.search.exact import ExactIndex, nearest
 from skelact.settings import KnnSettings
 
 BELOW_ALL = -2.0  # score of a class without a training vector: lower than any cosine
@@ -38,12 +38,14 @@ def knn(
     precision = np.empty(len(test))
     found = np.empty((len(test), len(settings.recall)), dtype=bool)
     known, asked = train.labels.astype(np.int32), test.labels.astype(np.int32)  # gone through once for each class
-    for some, order, similarity in rankings(train.vectors, test.vectors):
-        labels = known[order]
+    index = ExactIndex()
+    index.add(train.vectors)
+    for some, ranking in index.rankings(test.vectors):
+        labels = known[ranking.rows]
         votes[some] = labels[:, : settings.k]
         for label in np.unique(known):
             first = (labels == label).argmax(axis=1)
-            best[some, label] = similarity[np.arange(len(labels)), first]
+            best[some, label] = ranking.similarity[np.arange(len(labels)), first]
         hits = labels == asked[some, None]
         precision[some] = average_precision(hits)
         found[some] = np.stack([hits[:, :k].any(axis=1) for k in settings.recall], axis=1)

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from skelact.layers.kernels.graph import graph_fast
+import torch
+
+from skelact.layers.kernels.graph import usable
 
 
 def kernels_in_use() -> Literal["compiled", "torch"]:
     """What computes graph blocks on the CPU: the compiled module, where it is at hand."""
-    return "torch" if graph_fast is None else "compiled"
+    return "compiled" if usable(torch.zeros(1)) else "torch"
