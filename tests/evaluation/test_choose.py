@@ -55,7 +55,7 @@ def test_the_best_on_validation_clips_is_taken_and_trained_on_all(run: Path, sto
             *parts_of(evaluation, system), replace(evaluation.recipe.protocols.linear, lr=best), 0
         )
         assert values.seeds["0"] == again.accuracy
-        assert values.curves["0"] == list(again.curve)
+        assert values.curves["0"] == again.curve
     assert evaluation.results.protocols["linear"].systems["model"].chosen["0"]["lr"] == 0.5
     assert "linear probe, trained encoder: learning rate 0.5" in text_table(evaluation.results)
 
@@ -92,7 +92,7 @@ def test_without_it_nothing_is_chosen(run: Path, store_path: Path) -> None:
             ("linear.candidates=[]",),
             "linear.choose needs learning rates to choose from: linear.candidates is empty",
         ),
-        (("linear.validation=1.0",), "linear.validation must lie between 0 and 1, got 1.0"),
+        (("linear.validation=1.0",), "settings: linear.validation must be more than 0 and less than 1, got 1.0"),
         (
             ("linear.candidates=[1e30, 2e30]",),
             "the linear probe diverged at all of linear.candidates [1e+30, 2e+30]; add lower ones",

@@ -1,7 +1,6 @@
 """Protocols of several entries on encoders whose quality is known, from the call to the files."""
 
 import csv
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ from skelact.heads.labelled import Labelled
 from skelact.heads.linear_probe import linear_probe
 from skelact.heads.subsets import balanced_subset
 from skelact.report.html import write_report
+from skelact.evaluation.protocols.protocol import Point
 from skelact.evaluation.results.results import families
 from skelact.report.text import text_table
 from skelact.report.words import whole
@@ -27,9 +27,7 @@ def test_few_labels_are_those_of_their_clips(kit: SimpleNamespace, store_path: P
     entries = evaluation.results.protocols
     assert list(entries) == ["semi/10", "semi/50"]
     assert entries["semi/10"].title == "linear probe, 10 % of the labels"
-    assert entries["semi/10"].points == [
-        {"chart": "linear probe, few labels", "across": "labels, %", "at": 10.0}
-    ]
+    assert entries["semi/10"].points == (Point("linear probe, few labels", "labels, %", 10.0),)
     store, parts = evaluation.store, evaluation.split
     names, labels = store.columns["name"][parts.train].tolist(), store.labels[parts.train]
     for system in ("model", "untrained"):
@@ -47,7 +45,7 @@ def test_few_labels_are_those_of_their_clips(kit: SimpleNamespace, store_path: P
 
 def test_episodes_are_averaged_and_not_paired(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
     evaluation = evaluate(kit.write_seeds(tmp_path / "run", 0, 1), store_path, ["few-shot", "knn"], settings=FAST)
-    entry = json.loads((evaluation.folder / "results.json").read_text()).protocols["few-shot/1"]
+    entry = evaluation.results.protocols["few-shot/1"]
     for system, values in entry.systems.items():
         for seed, outcome in evaluation.outcomes["few-shot/1"][system].items():
             assert outcome.episodes is not None
@@ -82,7 +80,7 @@ def test_all_entries_are_on_the_page_and_in_the_table(
         line = next(line for line in table.splitlines() if line.startswith(entry.title))
         assert entry.title in html
         for values in entry.systems.values():
-            assert f"{100 * values['value']:.1f}  [" in line
+            assert f"{100 * values.value:.1f}  [" in line
     spread = entries["few-shot/1"].systems["model"].measures["deviation_over_episodes"].value
     assert f"deviation over episodes: {100 * spread:.1f}" in html
     assert html.count('class="dot ') == 2 * (2 + 1) * 3  # charts, points and legend, systems
@@ -90,7 +88,12 @@ def test_all_entries_are_on_the_page_and_in_the_table(
 
 def test_the_same_command_gives_the_same_numbers(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
     run = kit.write_run(tmp_path / "run")
+    names = ["semi", "few-shot", "linear"]
     first, again = (
-        evaluate(run, store_path, ["semi", "few-shot", "linear"], settings=FAST).results.protocols for _ in "ab"
+        {
+            key: entry.systems
+            for key, entry in evaluate(run, store_path, names, settings=FAST).results.protocols.items()
+        }
+        for _ in "ab"
     )
     assert first == again

@@ -38,7 +38,7 @@ def test_an_encoder_measures_clips_of_another_skeleton(
     ).results
     assert results.every_caveat == [
         "The encoder was trained on another store of people than it is measured on: whether test clips were among "
-        "its clips cannot be told.",
+        "its clips is not known.",
         "Joints of sbu15 were mapped by their names to kinect20, which the encoder was trained on.",
     ]
     # By hand: the features of the mapped clips.

@@ -77,16 +77,16 @@ def _measure_once(
 ) -> None:
     """Features that know no seed: a protocol that draws nothing runs once and counts for all seeds."""
     first = _baseline(task, name, task.models[0], report)
-    others = [model.recipe.train.seed for model in task.models[1:]]
+    others = [replace(first, seed=model.recipe.train.seed) for model in task.models[1:]]
     for key in task.protocols:
         protocol = PROTOCOLS[key]
         _run_all(first, [key], outcomes, report)
-        for seed in others:
+        for other in others:
             if protocol.draws:
-                _run_all(replace(first, seed=seed), [key], outcomes, report)
+                _run_all(other, [key], outcomes, report)
                 continue
             for entry in entries_of([key], task.recipe, task.store) if name in protocol.systems else ():
-                outcomes[entry][name][seed] = outcomes[entry][name][first.seed]
+                outcomes[entry][name][other.seed] = outcomes[entry][name][first.seed]
 
 
 def _baseline(task: Task, name: str, model: Model, report: Report) -> System:

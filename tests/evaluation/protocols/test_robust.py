@@ -12,6 +12,7 @@ import torch
 from skelact.batches import collate
 from skelact.errors import UserError
 from skelact.evaluation import evaluate
+from skelact.evaluation.protocols.protocol import Point
 from skelact.evaluation.protocols.robust import changing, corruptions
 from skelact.heads import linear_probe as linear
 from skelact.heads.labelled import Labelled
@@ -33,10 +34,8 @@ def test_every_change_is_an_entry_and_clean_clips_start_every_curve(
     changes += ["noise-0.01", "noise-0.03", "noise-0.1", "rate-0.5", "heading-30", "heading-90", "heading-180"]
     assert list(entries) == [f"robust/{probe}/{c}" for probe in ("linear", "knn") for c in changes] + ["knn"]
     assert entries["robust/knn/joints-0.1"].title == "k-NN, 10 % of the joints missing"
-    assert entries["robust/knn/joints-0.1"].points == [
-        {"chart": "k-NN, joints missing", "across": "joints missing, %", "at": 10.0}
-    ]
-    starts = {point["chart"]: point["at"] for point in entries["robust/linear/clean"].points}
+    assert entries["robust/knn/joints-0.1"].points == (Point("k-NN, joints missing", "joints missing, %", 10.0),)
+    starts = {point.chart: point.at for point in entries["robust/linear/clean"].points}
     assert starts == {
         "linear probe, joints missing": 0,
         "linear probe, frames missing": 0,
@@ -82,8 +81,11 @@ def test_the_clean_probe_is_trained_once_for_all_protocols(
         assert values.curves == {}
     clean, alone = (both[key].systems["raw"].seeds for key in ("robust/linear/clean", "linear"))
     assert clean == alone
-    robust = evaluate(run, store_path, ["robust"]).results.protocols
-    assert robust == {key: entry for key, entry in both.items() if key != "linear"}
+    other = kit.write_seeds(tmp_path / "other", 0, 1)
+    robust = evaluate(other, store_path, ["robust"]).results.protocols
+    assert {key: entry.systems for key, entry in robust.items()} == {
+        key: entry.systems for key, entry in both.items() if key != "linear"
+    }
 
 
 def test_the_same_seed_corrupts_the_same_and_another_otherwise(
@@ -100,7 +102,8 @@ def test_the_same_seed_corrupts_the_same_and_another_otherwise(
     assert not torch.equal(more(batch).valid, more(batch).valid)  # the next batch draws anew
     run = kit.write_run(tmp_path / "run")
     numbers = [evaluate(run, store_path, ["robust"]).results.protocols for _ in "ab"]
-    assert numbers[0] == numbers[1]
+    first, second = ({key: entry.systems for key, entry in one.items()} for one in numbers)
+    assert first == second
 
 
 def test_what_a_store_does_not_allow_is_said(kit: SimpleNamespace, tmp_path: Path) -> None:
@@ -128,8 +131,8 @@ def test_what_a_store_does_not_allow_is_said(kit: SimpleNamespace, tmp_path: Pat
     ("word", "message"),
     [
         ("robust.joints=[1.0]", "robust.joints must be shares from 0 to below 1, got 1.0"),
-        ("robust.frames=[-0.1]", "robust.frames must be shares from 0 to below 1, got -0.1"),
-        ("robust.rates=[0.0]", "robust.rates must be above 0, got 0.0"),
+        ("robust.frames=[-0.1]", "settings: robust.frames must be at least 0 and at most 1, got -0.1"),
+        ("robust.rates=[0.0]", "settings: robust.rates must be more than 0, got 0.0"),
     ],
 )
 def test_what_is_no_corruption_is_refused(

@@ -196,7 +196,7 @@ def _check_same_kind(earlier: Results, results: Results) -> None:
     """Whether numbers of both may stand beside each other."""
     ours, theirs = (
         {
-            "the weights of the run": one.weights,
+            "the run's weights": one.weights,
             "the version of skelact": one.version,
             "the fingerprint of the data": one.data.fingerprint,
             "the split": one.data.split_title,
@@ -207,7 +207,7 @@ def _check_same_kind(earlier: Results, results: Results) -> None:
     )
     for what, value in ours.items():
         if theirs[what] != value:
-            raise UserError(f"{what} {'are' if what.endswith('s') else 'is'} not the same as before")
+            raise UserError(f"{what} differ{'' if what.endswith('s') else 's'} from before")
 
 
 def _predictions_of(truth: Truth, outcomes: Outcomes) -> Predictions:
@@ -231,14 +231,14 @@ def _entry_of(column: str) -> str:
 def _added(old: Predictions, new: Predictions, results: Results) -> Predictions:
     """Columns of both, the new ones of entries that both have."""
     if (old.names, old.labels) != (new.names, new.labels):
-        raise UserError("the test clips are not the same as before")
+        raise UserError("the test clips differ from before")
     kept = {n: one for n, one in old.predicted.items() if _entry_of(n) not in results.protocols}
     return replace(new, predicted=kept | dict(new.predicted))
 
 
 def _added_scores(old: Scores, new: Scores, results: Results) -> Scores:
     if not old.truth.same_clips(new.truth):
-        raise UserError("the test clips are not the same as before")
+        raise UserError("the test clips differ from before")
     kept = {n: one for n, one in old.scores.items() if _entry_of(n) not in results.protocols}
     return replace(new, scores=kept | dict(new.scores))
 

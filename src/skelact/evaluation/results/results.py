@@ -184,8 +184,11 @@ class SystemResult(OverSeeds):
         for name, share in self.per_class.items():
             _check_share(f"per_class.{name}", share or 0.0)
         for key, curve in self.curves.items():
-            if key not in self.seeds or not curve or not all(0 <= share <= 1 for share in curve):
-                raise Misfit(f"curves.{key}", "expected accuracies of a seed, from 0 to 1")
+            if not curve or not all(0 <= share <= 1 for share in curve):
+                raise Misfit(f"curves.{key}", "expected accuracies, from 0 to 1")
+        for field, by_seed in (("curves", self.curves), ("chosen", self.chosen)):
+            if by_seed and by_seed.keys() != self.seeds.keys():
+                raise Misfit(field, "expected an entry for each seed, or none")
         others = {"best_on_test": self.best_on_test, "without_duplicates": self.without_duplicates}
         others |= {f"measures.{name}": one for name, one in self.measures.items()}
         for key, other in others.items():
@@ -406,10 +409,10 @@ class Results:
         return tuple(dict.fromkeys(entry.environment for entry in self.protocols.values()))
 
     @property
-    def every_caveat(self) -> tuple[str, ...]:
+    def every_caveat(self) -> list[str]:
         """Those of all numbers, then those of some; each once."""
         some = [caveat for entry in self.protocols.values() for caveat in entry.caveats]
-        return tuple(dict.fromkeys([*self.caveats, *some, *_mixed_settings(self)]))
+        return list(dict.fromkeys([*self.caveats, *some, *_mixed_settings(self)]))
 
     @property
     def trained_elsewhere(self) -> str:
