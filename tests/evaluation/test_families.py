@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from skelact.evaluation import evaluate
+from skelact.evaluation.protocols.protocol import Point
+from skelact.evaluation.results.results import families
 from skelact.heads.labelled import Labelled
 from skelact.heads.linear_probe import linear_probe
 from skelact.heads.subsets import balanced_subset
 from skelact.report.html import write_report
-from skelact.evaluation.protocols.protocol import Point
-from skelact.evaluation.results.results import families
 from skelact.report.text import text_table
 from skelact.report.words import whole
 

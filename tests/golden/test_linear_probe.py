@@ -71,7 +71,10 @@ def test_equals_running_the_frozen_encoder_in_every_epoch(store: Store, seed: in
     )
     logits: list[np.ndarray] = []
     train_probe(
-        train, RECIPE.protocols.linear, seed, lambda _, probe: logits.append(probe.logits(probe.features(test.vectors)))
+        train,
+        RECIPE.protocols.linear,
+        seed,
+        lambda _, probe: logits.append(probe.logits(probe.features(test.vectors))),
     )
     assert len(logits) == RECIPE.protocols.linear.epochs
     for ours, theirs in zip(logits, expected, strict=True):

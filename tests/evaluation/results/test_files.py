@@ -192,6 +192,15 @@ def drop(parent: Any, key: Any) -> None:
     del parent[key]
 
 
+def sentence_of(read: Callable[[], object]) -> str:
+    """What a ``UserError`` says; nothing where there is none. Any other exception fails the test."""
+    try:
+        read()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def readers(a: Path, b: Path, out: Path) -> dict[str, Callable[[], object]]:
     return {
         "report": lambda: write_page([read_results(a)], out / "a.html", overwrite=True),
@@ -208,28 +217,31 @@ def readers(a: Path, b: Path, out: Path) -> dict[str, Callable[[], object]]:
 FREE = ("settings", "model", "cleaning")
 
 
-def test_every_key_of_results_is_checked(two: tuple[Path, Path], tmp_path: Path) -> None:
-    """Each key dropped, and changed to values of other types: a sentence that names the file, or a value that fits."""
+def test_every_key_of_results_is_checked(two: tuple[Path, Path]) -> None:
+    """Each key dropped, and changed to other types: a sentence that names the file, or a value that fits."""
     path = folder_of(two[0]) / "results.json"
-    text = path.read_text()
-    whole = read_results_file(path)
-    paths = list(keys_of(json.loads(text)))
-    assert len(paths) > 500
-    refused = 0
-    for way in paths:
-        changes = [drop, *map(put, OTHERS)] if not set(FREE) & set(way) else [put(HUGE), put(float("nan"))]
-        for change in changes:
+    values = json.loads(path.read_text())
+    values["protocols"] = {key: values["protocols"][key] for key in ("linear", "few-shot/1")}
+    text = json.dumps(values)
+    path.write_text(text)
+    paths = list(keys_of(values))
+    assert len(paths) > 300
+    tried = refused = 0
+    for number, way in enumerate(paths):
+        free = bool(set(FREE) & set(way))
+        others = [OTHERS[(number + k) % len(OTHERS)] for k in (0, 5)]  # all of them, by turns
+        for change in [put(HUGE), put(float("nan"))] if free else [drop, *map(put, others)]:
             path.write_text(changed(text, way, change))
-            try:
-                found = read_results_file(path)
-            except FileError as error:
-                assert str(error).startswith(f"{path}: ")
-                assert str(error).endswith("Measure the run again")
+            tried += 1
+            sentence = sentence_of(lambda: read_results_file(path))
+            if sentence:
+                assert sentence.startswith(f"{path}: ")
+                assert sentence.endswith("Measure the run again")
                 refused += 1
-            else:
-                may_go = isinstance(way[-1], int) or way[-2:-1] == ("protocols",) or set(FREE) & set(way)
-                assert found == whole or change is not drop or may_go, f"{way} can be left out"
-    assert refused > 0.9 * 13 * len([way for way in paths if not set(FREE) & set(way)])
+            elif change is drop:
+                may_go = isinstance(way[-1], int) or way[-2:-1] == ("protocols",) or free
+                assert may_go, f"{way} can be left out"
+    assert refused > 0.9 * tried
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -246,10 +258,7 @@ def test_every_reader_of_changed_results_gives_a_sentence_or_its_result(
     change = data.draw(st.sampled_from([drop, *map(put, OTHERS)]))
     path.write_text(changed(text, way, change))
     for read in readers(*two, tmp_path).values():
-        try:
-            read()
-        except UserError as error:
-            assert "\n" not in str(error)
+        assert "\n" not in sentence_of(read)
 
 
 @pytest.mark.parametrize(
@@ -316,10 +325,7 @@ def test_a_changed_byte_of_the_scores_is_a_sentence_or_no_change(
     content = bytearray(backup.read_bytes())
     content[int(place * (len(content) - 1))] = byte
     path.write_bytes(content)
-    try:
-        fuse([read_results(one) for one in two], tmp_path / "fused")
-    except UserError as error:
-        assert str(error)
+    assert "\n" not in sentence_of(lambda: fuse([read_results(one) for one in two], tmp_path / "fused"))
 
 
 @pytest.mark.parametrize(
@@ -364,7 +370,7 @@ def test_scores_of_another_form_are_one_sentence(
         (lambda text: text.replace("knn/raw/seed-0", "knn/raw/seed-9", 1), "results.json says nothing of it"),
         (lambda text: text.rsplit("\r\n", 2)[0] + "\r\n", "expected 24 test clips"),
         (lambda text: text + '"' + "x" * 200_000, "no whole table of predictions"),
-        (lambda text: "", "no whole table of predictions"),
+        (lambda text: text[:0], "no whole table of predictions"),
     ],
 )
 def test_predictions_of_another_form_are_one_sentence(
