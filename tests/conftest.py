@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skelact import models
 from skelact.batches import Batch
-from skelact.evaluation import runs
+from skelact.evaluation import evaluate, runs
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
 from skelact.settings import (
@@ -171,6 +171,17 @@ def write_run(folder: Path, recipe: Recipe = RECIPE, **info: Any) -> Path:
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in losses))
     return folder
+
+
+@pytest.fixture(scope="session")
+def measured_run(tmp_path_factory: pytest.TempPathFactory, store_path: Path) -> Path:
+    """A run of two seeds that was measured by three protocols: copy it before changing anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "Model", FakeModel)
+        run = write_seeds(tmp_path_factory.mktemp("measured") / "run", 0, 1)
+        settings = ("few_shot.episodes=2", "linear.epochs=2")
+        evaluate(run, store_path, ["linear", "knn", "few-shot"], settings=settings)
+    return run
 
 
 def write_seeds(folder: Path, *seeds: int, recipe: Recipe = RECIPE) -> Path:

@@ -104,11 +104,11 @@ def evaluate(
     weights = {str(m.recipe.train.seed): weights_digest(one) for m, one in zip(models, folders, strict=True)}
     recipe, left_out = _with_settings(models[0].recipe, folders[0], settings)
     opened = _opened(store, models[0], map_joints)
-    parts = labelled_split(opened, *_which_split(models[0], opened, split, hold_out))
-    task = Task(models, opened, parts, recipe, chosen, precision)
+    clips = labelled_split(opened, *_which_split(models[0], opened, split, hold_out))
+    task = Task(models, opened, clips, recipe, chosen, precision)
     outcomes, vectors = measure(task, progress or _silent)
-    originals = duplicates_of(opened, parts)
-    truth = Truth.of(opened, parts, originals >= 0)
+    originals = duplicates_of(opened, clips)
+    truth = Truth.of(opened, clips, originals >= 0)
     made = _made(_command(run, task, seeds, settings), task)
     results = Results(
         format=FORMAT,
@@ -125,14 +125,14 @@ def evaluate(
         weights=weights,
         model=dict(models[0].info),
         members=(),
-        data=data_of(opened, parts, truth),
-        caveats=(*caveats_of(models[0], opened, parts, originals), *left_out),
+        data=data_of(opened, clips, truth),
+        caveats=(*caveats_of(models[0], opened, clips, originals), *left_out),
         protocols=measured_entries(entries_of(chosen, recipe, opened), outcomes, truth, made),
         settings=recipe_to_dict(recipe, protocols=False),
     )
-    folder = run / "evaluation" / parts.folder
+    folder = run / "evaluation" / clips.folder
     written = write_files(folder, results, truth, outcomes)
-    return Evaluation(run, opened, parts, recipe, outcomes, vectors, written, folder)
+    return Evaluation(run, opened, clips, recipe, outcomes, vectors, written, folder)
 
 
 def _made(command: str, task: Task) -> Made:

@@ -71,7 +71,9 @@ def labelled_split(store: Store, name: str, hold_out: str = "") -> Split:
     both = np.intersect1d(train, test)
     if len(both):
         first = store.columns["name"][both[0]]
-        raise UserError(f"split {split.title!r}: {len(both)} clips are in both parts, the first is {first}")
+        raise UserError(
+            f"split {split.title!r}: {len(both)} clips are training and test clips, the first is {first}"
+        )
     return split
 
 

@@ -51,7 +51,7 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a head says of the test part.
+    """What a head says of the test vectors.
 
     Args:
         predicted: (N,) int64, the class given to each test vector; after the last epoch where there are epochs, of
@@ -60,7 +60,7 @@ class Outcome:
         scores: (N, classes) float32, higher is likelier; of the same epoch and episode.
         curve: test accuracy after each epoch; empty for a head without epochs.
         measures: other numbers by name, such as the mean average precision.
-        chosen: what was chosen without the test part, by name, such as the learning rate.
+        chosen: what was chosen without the test vectors, by name, such as the learning rate.
         episodes: (E, N) int64, predictions of each episode; None where there is only one.
     """
 
@@ -74,7 +74,7 @@ class Outcome:
 
     @property
     def best_on_test(self) -> float | None:
-        """The highest test accuracy of all epochs: chosen on the test part, so never a headline."""
+        """The highest test accuracy of all epochs: chosen on the test vectors, so never a headline."""
         return max(self.curve) if self.curve else None
 
 

@@ -57,7 +57,7 @@ def linear_probe(
     seed: int,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Train one linear layer on the features of the training part and measure it on the test part.
+    """Train one linear layer on the training features and measure it on the test features.
 
     Args:
         train: what the layer is trained on, as ``train_probe`` says.
@@ -70,7 +70,7 @@ def linear_probe(
         Predictions and logits after the last epoch, and the test accuracy after every epoch.
 
     Raises:
-        UserError: as ``train_probe``; parts that differ in width.
+        UserError: as ``train_probe``; features that differ in width.
 
     Source: SCD-Net, sec. "Linear evaluation".
     """
@@ -154,7 +154,7 @@ def train_probe(
 
 
 def _fresh(train: Labelled, standardize: bool, rng: torch.Generator) -> Probe:
-    """A layer before its training; standardising by the training part's mean and deviation where asked."""
+    """A layer before its training; standardising by the training features' mean and deviation where asked."""
     device, width = best_device(), train.vectors.shape[1]
     weight = torch.empty(train.classes, width).normal_(0.0, INITIAL_DEVIATION, generator=rng)
     bias = torch.zeros(train.classes, device=device, requires_grad=True)
@@ -179,7 +179,7 @@ def best_learning_rate(
 
     Args:
         learnt: what the layer is trained on.
-        held: what the rates are chosen on: training clips, never the test part.
+        held: what the rates are chosen on: training clips, never test clips.
         settings: of the optimiser, and the candidates.
         seed: of the initial weights and the shuffling.
         progress: called with (candidates done, candidates).

@@ -24,8 +24,8 @@ def knn(
 
     Returns:
         Predictions. Scores are, for k = 1, the highest similarity to a training vector of each class, otherwise
-        the shares of the votes; the largest is the answer. ``measures`` say how well the whole training
-        part is ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
+        the shares of the votes; the largest is the answer. ``measures`` say how well all training
+        vectors are ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
 
     Raises:
         UserError: fewer training vectors than ``settings.k``, or settings below 1.
@@ -59,7 +59,7 @@ def knn(
 
 
 def votes_of_nearest(train: Labelled, test: Labelled, k: int) -> Outcome:
-    """As ``knn``, without ranking the whole training part: no measures, and scores are the shares of the votes."""
+    """As ``knn``, without ranking all training vectors: no measures, and scores are the shares of the votes."""
     indices, _ = nearest(train.vectors, test.vectors, k)
     votes = train.labels[indices]
     predicted = majority(votes)

@@ -27,18 +27,13 @@ pytestmark = pytest.mark.usefixtures("fake_model")
 FAST = ("few_shot.episodes=2", "semi.percent=[50]", "linear.epochs=2")
 
 
-def by_hand(folder: Path, store: Path, kit: SimpleNamespace, name: str) -> Path:
-    run: Path = kit.write_seeds(folder / name, 0, 1)
-    evaluate(run, store, ["linear", "knn", "few-shot"], settings=FAST)
-    return run
-
-
 @pytest.fixture
-def two(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> tuple[Path, Path]:
+def two(measured_run: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Two runs that were measured alike."""
-    first = by_hand(tmp_path, store_path, kit, "a")
-    shutil.copytree(first, tmp_path / "b")
-    return first, tmp_path / "b"
+    runs = tmp_path / "a", tmp_path / "b"
+    for run in runs:
+        shutil.copytree(measured_run, run)
+    return runs
 
 
 def folder_of(run: Path) -> Path:

@@ -225,7 +225,7 @@ def test_scores_that_do_not_belong_to_their_results_are_refused(three: list[Stor
     with pytest.raises(FileError) as error:
         fuse([read_results(one.run) for one in three], tmp_path / "out")
     assert str(error.value) == (
-        f"{path}: linear/model/seed-1 is not what results.json beside it tells. Measure the run again"
+        f"{path}: linear/model/seed-1 does not give the accuracy that results.json has. Measure the run again"
     )
     path.write_bytes(b"no zip")
     with pytest.raises(FileError, match="no whole file of scores"):

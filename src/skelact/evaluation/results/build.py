@@ -81,7 +81,7 @@ class Made:
 
 
 def now() -> str:
-    """The time, as results tell it."""
+    """The time, as results have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

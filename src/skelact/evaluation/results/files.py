@@ -149,14 +149,14 @@ def read_predictions(folder: Path, results: Results) -> Predictions:
     return found
 
 
-def _check_accuracy(path: Path, name: str, found: Predictions, told: float | None) -> None:
-    """Whether a column gives the accuracy that the results tell."""
+def _check_accuracy(path: Path, name: str, found: Predictions, expected: float | None) -> None:
+    """Whether a column gives the accuracy that the results have."""
     answers = found.predicted.get(name)
     if answers is None:
         raise FileError(path, f"{name} is missing. {AGAIN}")
     share = float((np.array(answers) == np.array(found.labels)).mean())
-    if told is None or abs(told - share) > ROUNDING:
-        says = "nothing of it" if told is None else f"{told:.4f}"
+    if expected is None or abs(expected - share) > ROUNDING:
+        says = "nothing of it" if expected is None else f"{expected:.4f}"
         raise FileError(path, f"{name} is right for a share of {share:.4f}, {RESULTS} says {says}. {AGAIN}")
 
 

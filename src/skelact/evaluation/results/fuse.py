@@ -155,12 +155,12 @@ def _systems(key: str, measured: Sequence[Stored], shares: Sequence[float]) -> d
 
 
 def _checked(one: Stored, key: str, system: str, seed: int) -> NDArray[np.float32]:
-    """Scores that give the accuracy that the results beside them tell."""
+    """Scores that give the accuracy that the results beside them have."""
     name = f"{key}/{system}/seed-{seed}"
-    told = one.entries[key].systems[system].seeds[str(seed)]
+    expected = one.entries[key].systems[system].seeds[str(seed)]
     found = one.scores.scores.get(name)
-    if found is None or abs(accuracy(found.argmax(axis=1), one.scores.truth.labels) - told) > ROUNDING:
-        raise FileError(one.folder / SCORES, f"{name} is not what results.json beside it tells. {AGAIN}")
+    if found is None or abs(accuracy(found.argmax(axis=1), one.scores.truth.labels) - expected) > ROUNDING:
+        raise FileError(one.folder / SCORES, f"{name} does not give the accuracy that results.json has. {AGAIN}")
     return found
 
 
@@ -217,8 +217,8 @@ def _entry(key: str, measured: Sequence[Stored], outcomes: Outcomes, made: Made)
 
 def _digest(measured: Sequence[Stored], shares: Sequence[float], seed: str) -> str:
     """Of a seed's encoders and what their scores are multiplied by."""
-    parts = (f"{one.results.weights[seed]} {share!r}" for one, share in zip(measured, shares, strict=True))
-    return sha256("\n".join(parts).encode()).hexdigest()
+    digests = (f"{one.results.weights[seed]} {share!r}" for one, share in zip(measured, shares, strict=True))
+    return sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _member(one: Stored, share: float, keys: Sequence[str]) -> Member:

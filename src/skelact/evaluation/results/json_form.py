@@ -45,7 +45,7 @@ def from_json(kind: type[Kind], value: Any, where: str = "") -> Kind:
     """A value of a type from plain values as JSON has them.
 
     Dataclasses must have all of their keys and no other; numbers must be finite; a whole number may stand for a
-    fraction; ``object`` is anything plain. A ``ValueError`` of a dataclass's own check is told with its key.
+    fraction; ``object`` is anything plain. A ``ValueError`` of a dataclass's own check is given with its key.
 
     Args:
         kind: dataclass, ``dict[str, X]``, ``tuple[X, ...]``, ``tuple[X, Y]``, ``X | None``, ``object`` or a plain

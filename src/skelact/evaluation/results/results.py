@@ -21,7 +21,7 @@ class Environment:
         cores: that the system has; None where it does not say.
         threads: that torch used.
         gpu: name of the GPU; None where there is none.
-        system: of the machine, such as "Linux".
+        system: the operating system, such as "Linux".
         python: version.
         torch: version.
         kernels: what computed graph blocks, "compiled" or "torch".
