@@ -35,7 +35,7 @@ class ExactIndex:
         query_block: what is asked for at a time.
     """
 
-    def __init__(self, block: int = 4096, query_block: int = 1024) -> None:
+    def __init__(self, block: int = 2048, query_block: int = 2048) -> None:
         self.block, self.query_block = block, query_block
         self._parts: list[NDArray[np.floating]] = []
 
