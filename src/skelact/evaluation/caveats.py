@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.evaluation.split import Split
+from skelact.methods import METHODS
 from skelact.models import Model
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
@@ -19,7 +20,7 @@ def caveats_of(model: Model, store: Store, split: Split, originals: NDArray[np.i
         originals: (Q,) the training clip that each test clip duplicates, -1 where it is none.
     """
     caveats = []
-    if model.recipe.method.name == "supervised":
+    if METHODS[model.recipe.method.name].uses_labels:
         caveats.append(
             "The encoder was trained with labels: a ceiling to compare with, no self-supervised result."
         )
