@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import FileError
-from skelact.readers.unpickling import read_plain_pickle
+from skelact.readers.unpickling import read_pickle
 
 PLAIN: list[Any] = [
     (["S001C001P001R001A001.skeleton", "ä"], [0, 1]),
@@ -36,9 +36,9 @@ def put(tmp_path: Path, content: bytes) -> Path:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_plain_things(tmp_path: Path, protocol: int) -> None:
     for value in PLAIN:
-        assert read_plain_pickle(put(tmp_path, pickle.dumps(value, protocol))) == value
+        assert read_pickle(put(tmp_path, pickle.dumps(value, protocol))) == value
     for array in ARRAYS:
-        found = read_plain_pickle(put(tmp_path, pickle.dumps(array, protocol)))
+        found = read_pickle(put(tmp_path, pickle.dumps(array, protocol)))
         assert (found.dtype, found.shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(found, array)
 
@@ -47,8 +47,8 @@ def test_names_of_older_numpys_and_of_python_2(tmp_path: Path) -> None:
     new = pickle.dumps(np.arange(3), 2)
     old = new.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     assert old != new
-    np.testing.assert_array_equal(read_plain_pickle(put(tmp_path, old)), np.arange(3))
-    assert read_plain_pickle(put(tmp_path, b"(S'caf\\xe9'\nI7\nt.")) == ("café", 7)
+    np.testing.assert_array_equal(read_pickle(put(tmp_path, old)), np.arange(3))
+    assert read_pickle(put(tmp_path, b"(S'caf\\xe9'\nI7\nt.")) == ("café", 7)
 
 
 class Hostile:
@@ -71,7 +71,7 @@ def test_code_is_refused_by_name_and_not_run(tmp_path: Path) -> None:
         for protocol in (0, 2, 4):
             path = put(tmp_path, pickle.dumps(([Hostile(function, *arguments)], [0]), protocol))
             with pytest.raises(FileError) as caught:
-                read_plain_pickle(path)
+                read_pickle(path)
             expected = named if protocol > 2 else named.replace("builtins", "__builtin__")
             assert str(caught.value) == (
                 f"{path}: the pickle names {expected}, which is not read: it could run anything on this machine. "
@@ -94,7 +94,7 @@ def test_code_is_refused_by_name_and_not_run(tmp_path: Path) -> None:
 )
 def test_names_in_any_spelling_are_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(FileError, match="which is not read: it could run anything"):
-        read_plain_pickle(put(tmp_path, content))
+        read_pickle(put(tmp_path, content))
 
 
 @pytest.mark.parametrize(
@@ -112,17 +112,17 @@ def test_names_in_any_spelling_are_refused(tmp_path: Path, content: bytes) -> No
 )
 def test_broken_ones(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(FileError, match="is not a pickle, or a broken one") as caught:
-        read_plain_pickle(put(tmp_path, content))
+        read_pickle(put(tmp_path, content))
     assert "Truncated copy?" in str(caught.value)
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none\.pkl: cannot be opened: No such file or directory$"):
-        read_plain_pickle(tmp_path / "none.pkl")
+        read_pickle(tmp_path / "none.pkl")
 
 
 @pytest.mark.real
 def test_a_real_one(shared: Path) -> None:
-    content = read_plain_pickle(shared / "data" / "pose2d" / "example_UCF101_skeleton.pkl")
+    content = read_pickle(shared / "data" / "pose2d" / "example_UCF101_skeleton.pkl")
     one = content if isinstance(content, dict) else content[0]
     assert one["keypoint"].shape == (2, 163, 17, 2)
