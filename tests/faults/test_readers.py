@@ -295,7 +295,7 @@ NW_UCLA_FAULTS = {
     ),
     "a huge number": (
         nw_ucla(skeletons=[[[1, 10**400, 3], *FRAME[1:]]]),
-        "frame 1 is not all numbers, expected (20, 3) numbers",
+        "frame 1 has a coordinate that is not a finite number",
     ),
     "infinite": (
         nw_ucla(skeletons=[FRAME, [[1, float("inf"), 3], *FRAME[1:]]]),
@@ -435,10 +435,22 @@ ARRAY_FAULTS = {
         npz(a=np.array([{"a": 1}], dtype=object)),
         "the array file holds pickled objects, which are not read",
     ),
-    "cut": (npy(BODY_ARRAY)[:2000], "the array file is broken. Truncated copy?"),
-    "cut in the header": (npy(BODY_ARRAY)[:30], "the array file is broken. Truncated copy?"),
-    "a cut archive": (npz(a=BODY_ARRAY)[:2000], "the array file is broken. Truncated copy?"),
-    "an archive of other files": (zipped(readme="hello"), "the array holds |S5, expected numbers"),
+    "cut": (
+        npy(BODY_ARRAY)[:2000],
+        "the array file is broken ((6, 25, 3) of float64, 3,600 bytes, and it has 1,872). Truncated copy?",
+    ),
+    "cut in the header": (
+        npy(BODY_ARRAY)[:30],
+        "the array file is broken (it ends in its header). Truncated copy?",
+    ),
+    "a cut archive": (
+        npz(a=BODY_ARRAY)[:2000],
+        "the array file is broken (File is not a zip file). Truncated copy?",
+    ),
+    "an archive of other files": (
+        zipped(readme="hello"),
+        "holds 0 arrays, name one with the option key. Arrays: none",
+    ),
     "an archive of several": (
         npz(x=BODY_ARRAY, y=BODY_ARRAY),
         "holds 2 arrays, name one with the option key. Arrays: x, y",

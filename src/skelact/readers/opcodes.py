@@ -191,6 +191,7 @@ class _Machine:
     def since_mark(self) -> list[Any]:
         """The values behind the last mark, taken off the stack."""
         start = self.marks.pop()
+        self.budget.left += CONTAINER  # of the mark
         values = self.stack[start:]
         del self.stack[start:]
         return values

@@ -34,7 +34,7 @@ class _Type(Shell):
         usual = (self.dtype.itemsize, 4 if kind == "U" else 1) if kind in "SU" else (-1, -1)
         if order not in ("<", ">", "|", "=") or flags not in FLAGS.get(kind, (0,)) or (size, alignment) != usual:
             raise ValueError(f"a type {self.dtype} that is not as numpy has it")
-        return self.dtype.newbyteorder(order)
+        return np.dtype(self.dtype.newbyteorder(order).str)
 
 
 class _Array(Shell):

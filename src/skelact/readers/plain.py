@@ -82,26 +82,26 @@ def check_plain(root: Any, depth: int, most: int) -> None:
     Raises:
         ValueError: something else is in it, too much, too deep, or a container in itself.
     """
-    measured: dict[int, tuple[int, int]] = {}  # values in a container and its depth, by identity
-    entered: dict[int, list[Any]] = {}
+    measured: dict[int, tuple[int, int]] = {}  # values in a container and its height, by identity
+    open_ones: dict[int, list[Any]] = {}  # from the root to the one that is looked at, and what they hold
     waiting = _containers_among((root,))
     while waiting:
         one = waiting[-1]
         if id(one) in measured:
             waiting.pop()
-        elif id(one) not in entered:
-            entered[id(one)] = inner = _containers_among(_elements(one))
-            waiting.extend(other for other in inner if id(other) not in measured)
-            if any(id(other) in entered and id(other) not in measured for other in inner):
-                raise ValueError("a list that holds itself")
-        else:
-            waiting.pop()
-            parts = [measured[id(other)] for other in entered[id(one)]]
+        elif id(one) in open_ones:
+            parts = [measured[id(other)] for other in open_ones.pop(id(one))]
             count = len(_elements(one)) + sum(part[0] for part in parts)
-            level = 1 + max((part[1] for part in parts), default=0)
-            if count > most or level > depth:
+            height = 1 + max((part[1] for part in parts), default=0)
+            if count > most or len(open_ones) + height > depth:
                 raise ValueError(f"lists in lists: more than {most:,} values, or deeper than {depth}")
-            measured[id(one)] = (count, level)
+            measured[id(waiting.pop())] = (count, height)
+        else:
+            inner = _containers_among(_elements(one))
+            open_ones[id(one)] = inner
+            if len(open_ones) > depth or any(id(other) in open_ones for other in inner):
+                raise ValueError(f"lists in lists: one that holds itself, or deeper than {depth}")
+            waiting.extend(other for other in inner if id(other) not in measured)
 
 
 def _elements(container: Any) -> Collection[Any]:

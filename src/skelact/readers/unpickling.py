@@ -23,8 +23,8 @@ def read_pickle(path: Path, *, limits: Limits | None = None) -> Any:
         limits: how much it may ask for, by its size; the usual ones where None.
 
     Returns:
-        None, truth values, numbers, texts, bytes, lists, tuples, sets, dictionaries, and numpy's arrays, numbers and
-        types, of numbers, of texts, or of objects that are such values.
+        None, truth values, numbers, texts, bytes, lists, tuples, sets and dictionaries of such; numpy's arrays,
+        numbers and types, where these are numbers, texts, or objects that are such values.
 
     Raises:
         FileError: cannot be opened, is no pickle, names something that would have to be run, or asks for more than
@@ -34,6 +34,8 @@ def read_pickle(path: Path, *, limits: Limits | None = None) -> Any:
     try:
         with path.open("rb") as file:
             return load_pickle(file, os.fstat(file.fileno()).st_size, NAMES, limits or Limits())
+    except MemoryError as error:
+        raise FileError(path, "the pickle needs more memory than this machine has") from error
     except OSError as error:
         raise FileError(path, f"cannot be opened: {error.strerror}") from error
     except ForbiddenError as error:
