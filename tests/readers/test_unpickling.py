@@ -79,7 +79,11 @@ TYPES = (
     | hnp.byte_string_dtypes(min_len=1, max_len=9)
     | hnp.unicode_string_dtypes(endianness="?", min_len=1, max_len=9)
 )
-ARRAYS = hnp.arrays(TYPES, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3))
+ARRAYS = hnp.arrays(
+    TYPES,
+    hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3),
+    elements={"alphabet": st.characters(exclude_categories=["Cs"])},  # of texts: no halves of characters
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -256,7 +260,7 @@ def filled(size: int) -> bytes:
 FLOATS = dtype("f8", "<")
 OBJECTS = dtype("O8", flags=63)
 PAIRED = b"".join(
-    b"h" + bytes([place]) + b"h" + bytes([place]) + b"\x86q" + bytes([place + 1]) for place in range(60)
+    b"h" + bytes([place]) + b"h" + bytes([place]) + b"\x86q" + bytes([place + 1, ord("0")]) for place in range(60)
 )
 COLLIDING = b"".join(long(place * (2**61 - 1)) + b"N" for place in range(20_000))
 HOSTILE: dict[str, tuple[bytes, str]] = {
@@ -342,7 +346,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "axes in no order": (
         name("numpy.core.numeric", "_frombuffer") + b"(" + filled(8) + FLOATS + b"K\x01\x85" + text("K")
         + b"K\x05\x85tR",
-        "axes don't match array",
+        "axis 5 is out of bounds",
     ),
 }  # fmt: skip
 

@@ -105,9 +105,10 @@ def _parsed(text: bytes, size: int) -> Header:
     letters = found["descr"].strip("'")
     if re.fullmatch(r"\|?O\d?", letters):
         raise ObjectsError("pickled objects")
-    shape = tuple(int(one) for one in sizes)
-    count_elements(shape)
-    return Header(shape, plain_dtype(letters), found["fortran_order"] == "True", size)
+    shape, dtype = tuple(int(one) for one in sizes), plain_dtype(letters)
+    if dtype.itemsize == 0 and count_elements(shape) > 0:
+        raise ValueError("texts without characters")
+    return Header(shape, dtype, found["fortran_order"] == "True", size)
 
 
 def check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:

@@ -71,10 +71,12 @@ def make_array(budget: Budget, content: Any, dtype: Any, shape: Any, order: str)
     if type(content) is str:
         budget.spend(len(content))
         content = content.encode("latin1")
+    if dtype.itemsize == 0 and count > 1:
+        raise ValueError("an array of texts without characters")
     if type(content) not in (bytes, bytearray) or len(content) != count * dtype.itemsize:
         raise ValueError(f"an array {shape} of {dtype} whose bytes are not as many")
     budget.spend(len(content))
-    array = np.frombuffer(content, dtype) if count else np.empty(0, dtype)
+    array = np.frombuffer(content, dtype) if content else np.zeros(count, dtype)
     _check_elements(array)
     return array.reshape(shape, order=order).copy(order="K")  # type: ignore[call-overload, no-any-return]
 

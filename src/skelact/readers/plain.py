@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 NUMBERS = re.compile(
-    r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|[SU][1-9][0-9]{0,4})"
+    r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|[SU](0|[1-9][0-9]{0,4}))"
 )  # texts of up to 99,999 characters
 DIMENSIONS = 32
 EMPTY_MOST = 2**31  # the other axes of an array without elements
@@ -29,7 +29,7 @@ def plain_dtype(text: str) -> np.dtype[Any]:
     """The type of numbers or texts that numpy calls so.
 
     Raises:
-        ValueError: anything else: objects, dates, tables, texts without characters.
+        ValueError: anything else: objects, dates, tables.
     """
     if not NUMBERS.fullmatch(text):
         raise ValueError(f"numbers of type {text[:30]!r}")
