@@ -1,7 +1,6 @@
 """scores.npz: what every system said of every test clip, class by class: what late fusion adds."""
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from skelact.errors import FileError
 from skelact.evaluation.protocols import protocol_of
 from skelact.evaluation.results import Outcomes, Truth, one_by_one
+from skelact.readers.numpy_files import ZIP_FAULTS, read_members
 
 SCORES = "scores.npz"
 PREFIX = "scores/"
@@ -58,16 +58,16 @@ def read_scores(path: Path) -> Scores:
     if not path.is_file():
         raise FileError(path, "not found. Measure the run again")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            truth = Truth(
-                tuple(arrays["names"].tolist()),
-                arrays["labels"],
-                tuple(arrays["classes"].tolist()),
-                arrays["copies"],
-            )
-            scores = {name.removeprefix(PREFIX): arrays[name] for name in arrays if name.startswith(PREFIX)}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        arrays = read_members(path)
+        truth = Truth(
+            tuple(arrays["names"].tolist()),
+            arrays["labels"],
+            tuple(arrays["classes"].tolist()),
+            arrays["copies"],
+        )
+    except (OSError, KeyError, *ZIP_FAULTS) as error:
         raise FileError(path, f"no whole file of scores ({error}). Measure the run again") from error
+    scores = {name.removeprefix(PREFIX): values for name, values in arrays.items() if name.startswith(PREFIX)}
     expected = (len(truth.names), len(truth.classes))
     for name, values in scores.items():
         if values.shape != expected or truth.labels.shape != expected[:1]:

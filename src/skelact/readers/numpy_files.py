@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def _parsed(text: bytes, size: int) -> Header:
     if re.fullmatch(r"\|?O\d?", letters):
         raise ObjectsError("pickled objects")
     shape, dtype = tuple(int(one) for one in sizes), plain_dtype(letters)
-    if dtype.itemsize == 0 and count_elements(shape) > 0:
+    if count_elements(shape) > 0 and dtype.itemsize == 0:
         raise ValueError("texts without characters")
     return Header(shape, dtype, found["fortran_order"] == "True", size)
 
@@ -135,6 +136,22 @@ def check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipI
     if sum(info.compress_size for info in members) > size:
         raise ValueError("its members are larger than the file")
     return {info.filename.removesuffix(".npy"): info for info in members}
+
+
+def read_members(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an archive by name, in memory.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: and the others of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
+    """
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for name, info in check_members(archive, path.stat().st_size).items():
+            with archive.open(info) as file:
+                header = read_header(file)
+                arrays[name] = read_elements(file, header, info.file_size - header.size)
+    return arrays
 
 
 def read_elements(file: IO[bytes], header: Header, available: int) -> NDArray[Any]:
