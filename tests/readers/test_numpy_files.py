@@ -15,7 +15,9 @@ from hypothesis.extra import numpy as hnp
 
 from skelact.datasets.packs.stored import open_npy, open_npz
 from skelact.errors import FileError
+from skelact.readers.arrays import read_array
 from skelact.readers.numpy_files import check_members, read_elements, read_header
+from skelact.skeletons import NTU25
 
 InChild = Callable[[str, Iterable[Path]], dict[Path, Any]]
 SECONDS = 5  # of processor time; a file takes a few milliseconds
@@ -135,18 +137,26 @@ def forged(path: Path, claim: int) -> Path:
 
 def test_archives_that_claim_too_much(tmp_path: Path) -> None:
     many = tmp_path / "many.npz"
-    np.savez_compressed(many, x=np.zeros((90 << 18,), np.float32))
+    np.savez_compressed(many, x=np.zeros((1, 90 << 18), np.float32))
     bombs = [
         (forged(tmp_path / "a.npz", 2**31), "bytes to 2,147,483,648"),
         (forged(tmp_path / "b.npz", 2**32 - 2), "bytes to 4,294,967,294"),
         (forged(tmp_path / "c.npz", 500), "is not an archive of arrays (Bad CRC-32 for file 'x.npy')"),
-        (many, "bytes to 94,371,968"),
+        (many, "bytes to 94,371,840"),
     ]
     for path, sentence in bombs:
         with pytest.raises(FileError) as caught:
             open_npz(path)
         assert sentence in str(caught.value)
         assert str(caught.value).startswith(f"{path}: ")
+        with pytest.raises(FileError, match="the array file is broken"):
+            read_array(path, "TMVC", NTU25, 30)
+
+
+def test_labels_may_be_packed_very_densely(tmp_path: Path) -> None:
+    """A row at a time is in memory, so it does not matter how much all rows are."""
+    np.savez_compressed(tmp_path / "y.npz", y=np.zeros((90_000, 120)))
+    assert open_npz(tmp_path / "y.npz")["y"].shape == (90_000, 120)
 
 
 def test_members_that_lie_over_each_other_or_are_packed_otherwise(tmp_path: Path) -> None:

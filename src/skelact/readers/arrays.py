@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
 from skelact.readers.files import read_head
-from skelact.readers.numpy_files import ZIP_FAULTS, ObjectsError, check_members, read_elements, read_header
+from skelact.readers.numpy_files import (
+    ZIP_FAULTS,
+    ObjectsError,
+    check_members,
+    read_elements,
+    read_header,
+    read_member,
+)
 from skelact.readers.reader import Reader
 from skelact.sequences import Sequence
 from skelact.skeletons import Skeleton, get_skeleton
@@ -122,10 +129,7 @@ def _load_one(path: Path) -> NDArray[Any]:
 def _load_member(path: Path, key: str) -> NDArray[Any]:
     with zipfile.ZipFile(path) as archive:
         members = check_members(archive, path.stat().st_size)
-        info = members[_choose(path, list(members), key)]
-        with archive.open(info) as file:
-            header = read_header(file)
-            return read_elements(file, header, info.file_size - header.size)
+        return read_member(archive, members[_choose(path, list(members), key)])
 
 
 def _choose(path: Path, keys: list[str], key: str) -> str:

@@ -26,7 +26,7 @@ ENTRIES = re.compile(rf"'(descr|fortran_order|shape)':({VALUE})")
 HEADER = re.compile(rf"\{{'\w+':{VALUE},'\w+':{VALUE},'\w+':{VALUE},?\}}")
 DIGITS_MOST = 19  # of a size
 PACKED_MOST = 1032  # bytes that deflate can make of one
-USUAL_MOST = 200  # bytes of coordinates or labels that come of one, where there are many
+USUAL_MOST = 200  # bytes of coordinates that come of one, where there are many
 MANY = 64 << 20
 BLOCK = 1 << 24
 ZIP_FAULTS = (  # what the modules zipfile and zlib raise for broken bytes
@@ -129,13 +129,25 @@ def check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipI
         if not stored and info.compress_type != zipfile.ZIP_DEFLATED:
             raise ValueError(f"{info.filename} is packed in a way that numpy does not use")
         most = info.compress_size * (1 if stored else PACKED_MOST)
-        if info.file_size > most or (info.file_size > MANY and info.file_size > USUAL_MOST * info.compress_size):
-            raise ValueError(
-                f"{info.filename} claims to unpack {info.compress_size:,} bytes to {info.file_size:,}"
-            )
+        if info.file_size > most:
+            raise _swollen(info, info.file_size)
     if sum(info.compress_size for info in members) > size:
         raise ValueError("its members are larger than the file")
     return {info.filename.removesuffix(".npy"): info for info in members}
+
+
+def check_unpacked(info: zipfile.ZipInfo, size: int) -> None:
+    """So many bytes of a member may be in memory at once.
+
+    Raises:
+        ValueError: they are many, and far more than bytes of coordinates are packed into.
+    """
+    if size > MANY and size > USUAL_MOST * info.compress_size:
+        raise _swollen(info, size)
+
+
+def _swollen(info: zipfile.ZipInfo, size: int) -> ValueError:
+    return ValueError(f"{info.filename} claims to unpack {info.compress_size:,} bytes to {size:,}")
 
 
 def read_members(path: Path) -> dict[str, NDArray[Any]]:
@@ -148,10 +160,20 @@ def read_members(path: Path) -> dict[str, NDArray[Any]]:
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         for name, info in check_members(archive, path.stat().st_size).items():
-            with archive.open(info) as file:
-                header = read_header(file)
-                arrays[name] = read_elements(file, header, info.file_size - header.size)
+            arrays[name] = read_member(archive, info)
     return arrays
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """An array of an archive, in memory.
+
+    Raises:
+        ValueError: and the others of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
+    """
+    with archive.open(info) as file:
+        header = read_header(file)
+        check_unpacked(info, header.needed)
+        return read_elements(file, header, info.file_size - header.size)
 
 
 def read_elements(file: IO[bytes], header: Header, available: int) -> NDArray[Any]:

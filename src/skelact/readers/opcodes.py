@@ -292,7 +292,7 @@ def _integer(text: bytes) -> int:
 
 
 def _integer_or_truth(text: bytes) -> int:
-    return {b"00": False, b"01": True}.get(text) if text in (b"00", b"01") else _integer(text)  # type: ignore[return-value]
+    return text == b"01" if text in (b"00", b"01") else _integer(text)
 
 
 def _long(content: bytes) -> int:

@@ -34,8 +34,8 @@ def read_labels(path: Path) -> tuple[Any, Any]:
     """
     content = read_pickle(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
-        holds = f"{type(content).__name__} of {len(content)}" if hasattr(content, "__len__") else repr(content)
-        raise FileError(path, f"expected a pair of names and labels, got a {holds}")
+        size = f" of {len(content)}" if isinstance(content, list | tuple | dict | set | str | bytes) else ""
+        raise FileError(path, f"expected a pair of names and labels, got a {type(content).__name__}{size}")
     return content[0], content[1]
 
 

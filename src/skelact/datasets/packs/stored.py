@@ -18,6 +18,7 @@ from skelact.readers.numpy_files import (
     Header,
     ObjectsError,
     check_members,
+    check_unpacked,
     read_exactly,
     read_header,
 )
@@ -142,6 +143,8 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: i
         available = min(available, size - offset)
     elif header.fortran:
         raise ValueError(f"array {name} is compressed column by column, save it again row by row")
+    else:
+        check_unpacked(info, math.prod(header.shape[1:]) * header.dtype.itemsize)
     array = StoredArray(path, name, header.shape, header.dtype.str, offset, header.fortran)
     _check(array, header, available)
     return array
