@@ -204,7 +204,7 @@ def touch(value):
 def attempt(path):
     content, rng = path.read_bytes(), random.Random(path.name)
     scratch = path.with_suffix(".mutated")
-    for _ in range(400):
+    for _ in range(300):
         broken = bytearray(content)
         for _ in range(rng.randint(1, 3)):
             place = rng.randrange(len(broken))

@@ -279,6 +279,11 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "what was not remembered": (b"]q\x02h\x01.", "place 1 of the memo, where nothing is"),
     "lists without end": (b"]" * 1_500_000 + b".", "it would take far more memory than it has bytes"),
     "marks without end": (b"(" * 1_500_000 + b".", "it would take far more memory than it has bytes"),
+    "arrays without end": (
+        name("numpy.core.multiarray", "_reconstruct") + b"q\x000" + name("numpy", "ndarray")
+        + b"K\x00\x85C\x01b\x87q\x010" + b"h\x00h\x01R" * 900_000 + b".",
+        "it would take far more memory than it has bytes",
+    ),
     "lists in lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "deeper than 64"),
     "tuples in tuples": (b")" + b"\x85" * 100_000 + b".", "deeper than 64"),
     "a list in itself": (b"]q\x00h\x00a.", "one that holds itself"),
@@ -383,7 +388,7 @@ from skelact.readers.unpickling import read_pickle
 def attempt(path):
     content, rng = path.read_bytes(), random.Random(path.name)
     scratch = path.with_suffix(".mutated")
-    for _ in range(150):
+    for _ in range(100):
         broken = bytearray(content)
         for _ in range(rng.randint(1, 4)):
             place = rng.randrange(len(broken) + 1)

@@ -24,7 +24,7 @@ REASON_MOST = 200  # characters of what Python or numpy say
 SMALL = 1 << 16  # bytes that are asked for without looking at how many are left
 CONTAINER = 64  # bytes of memory, about, that a list without elements takes
 GAP_MOST = 16  # places of the memo that may be left out; Python 2 begins at 1
-VALUE = 8  # bytes of memory, at least, of a value in a container
+VALUE = 8  # bytes of memory of a place in a list or the memo
 ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\\'\"abfnrtv\n])")
 ESCAPED = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 
@@ -95,6 +95,7 @@ class Name:
 class Shell:
     """A value whose content comes later, once."""
 
+    __slots__ = ("filled", "places")
     title = "a value"
 
     def __init__(self) -> None:
@@ -156,6 +157,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
+        self.known: dict[str, Name] = {}  # names that it has used
 
     def run(self) -> Any:
         read, budget = self.file.read, self.budget
@@ -206,6 +208,7 @@ class _Machine:
         elif 0 <= place < len(memo):
             memo[place] = value
         elif 0 <= place <= len(memo) + GAP_MOST:
+            self.budget.spend(VALUE * (place - len(memo)))
             memo.extend([_NOTHING] * (place - len(memo)) + [value])
         else:
             raise ValueError(f"place {place:,} of the memo, which has {len(memo):,}")
@@ -219,9 +222,11 @@ class _Machine:
     def name(self, module: str, name: str) -> None:
         """A name goes on the stack, if it is known."""
         text = f"{module.replace('numpy._core', 'numpy.core')}.{name}"
-        if text not in self.names:
-            raise ForbiddenError(f"names {_printable(f'{module}.{name}')}")
-        self.stack.append(Name(text, self.names[text]))
+        if text not in self.known:
+            if text not in self.names:
+                raise ForbiddenError(f"names {_printable(f'{module}.{name}')}")
+            self.known[text] = Name(text, self.names[text])
+        self.stack.append(self.known[text])
 
 
 _NOTHING = object()  # in the memo, where nothing was put
@@ -464,6 +469,7 @@ def _reduce(machine: _Machine) -> None:
         raise ValueError("a call of something that is no name")
     if name.build is None:
         raise ForbiddenError(f"calls {name.text}")
+    machine.budget.left -= 2 * CONTAINER
     machine.stack[-1] = name.build(machine.budget, arguments)
 
 

@@ -19,6 +19,7 @@ SURROGATES = (0xD800, 0xDFFF)  # halves of characters
 class _Type(Shell):
     """A type of numbers; its byte order comes later."""
 
+    __slots__ = ("dtype",)
     title = "a type of numbers"
 
     def __init__(self, text: str) -> None:
@@ -40,6 +41,7 @@ class _Type(Shell):
 class _Array(Shell):
     """An array; all of it comes later."""
 
+    __slots__ = ()
     title = "an array"
 
     def fill(self, budget: Budget, state: Any) -> NDArray[Any]:
