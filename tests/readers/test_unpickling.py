@@ -281,7 +281,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "marks without end": (b"(" * 1_500_000 + b".", "it would take far more memory than it has bytes"),
     "arrays without end": (
         name("numpy.core.multiarray", "_reconstruct") + b"q\x000" + name("numpy", "ndarray")
-        + b"K\x00\x85C\x01b\x87q\x010" + b"h\x00h\x01R" * 900_000 + b".",
+        + b"K\x00\x85C\x01b\x87q\x010" + b"h\x00h\x01R" * 500_000 + b".",
         "it would take far more memory than it has bytes",
     ),
     "lists in lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "deeper than 64"),

@@ -469,7 +469,7 @@ def _reduce(machine: _Machine) -> None:
         raise ValueError("a call of something that is no name")
     if name.build is None:
         raise ForbiddenError(f"calls {name.text}")
-    machine.budget.left -= 2 * CONTAINER
+    machine.budget.left -= 4 * CONTAINER
     machine.stack[-1] = name.build(machine.budget, arguments)
 
 
