@@ -92,7 +92,7 @@ def test_without_it_nothing_is_chosen(run: Path, store_path: Path) -> None:
             ("linear.candidates=[]",),
             "linear.choose needs learning rates to choose from: linear.candidates is empty",
         ),
-        (("linear.validation=1.0",), "settings: linear.validation must be more than 0 and less than 1, got 1.0"),
+        (("linear.validation=1.0",), "settings: linear.validation must be above 0 and below 1, got 1.0"),
         (
             ("linear.candidates=[1e30, 2e30]",),
             "the linear probe diverged at all of linear.candidates [1e+30, 2e+30]; add lower ones",

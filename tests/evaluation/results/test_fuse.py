@@ -227,9 +227,16 @@ def test_scores_that_do_not_belong_to_their_results_are_refused(three: list[Stor
     assert str(error.value) == (
         f"{path}: linear/model/seed-1 does not give the accuracy that results.json has. Measure the run again"
     )
-    path.write_bytes(b"no zip")
-    with pytest.raises(FileError, match="no whole file of scores"):
-        fuse([read_results(one.run) for one in three], tmp_path / "out")
+    whole = path.read_bytes()
+    for damaged in (
+        b"no zip",
+        whole[:-40],
+        whole.replace(b"'shape'", b"'shapf'"),
+        whole.replace(b"(24,", b"(9999,"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(FileError, match="no whole file of scores"):
+            fuse([read_results(one.run) for one in three], tmp_path / "out")
     path.unlink()
     with pytest.raises(FileError) as error:
         fuse([read_results(one.run) for one in three], tmp_path / "out")

@@ -320,7 +320,39 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "label that is text": (
         lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, ["a", "b", "c"])),
-        "train_label.pkl: labels are <U1 (3,), expected a whole number for each clip",
+        "train_label.pkl: labels hold 'a', expected a whole number for each clip",
+    ),
+    "labels of different lengths": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, [[0, 1], [2], 3])),
+        "train_label.pkl: labels hold list, expected a whole number for each clip",
+    ),
+    "a label that would widen all others": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, ["a" * 10**6] + [0] * 10**5)),
+        "train_label.pkl: labels hold 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaa, expected a whole number for each clip",
+    ),
+    "labels that are huge": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, [0, 2**70, 1])),
+        "train_label.pkl: labels hold 1180591620717411303424, expected a whole number for each clip",
+    ),
+    "one label": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, 5)),
+        "train_label.pkl: labels are int, expected a whole number for each clip",
+    ),
+    "labels as floating point numbers": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, np.array([0.0, 59.0, 29.0]))),
+        "train_label.pkl: labels are float64 (3,), expected a whole number for each clip",
+    ),
+    "names that are none": (
+        lambda f: relabel(f / "train_label.pkl", (5, [0, 59, 29])),
+        "train_label.pkl: names of clips are expected to be texts",
+    ),
+    "names in an array of two axes": (
+        lambda f: relabel(f / "train_label.pkl", (np.array([TRAIN_NAMES]), [0, 59, 29])),
+        "train_label.pkl: names of clips are expected to be texts",
+    ),
+    "an array alone": (
+        lambda f: relabel(f / "train_label.pkl", np.array(5)),
+        "train_label.pkl: expected a pair of names and labels, got a ndarray",
     ),
     "no pair": (
         lambda f: relabel(f / "train_label.pkl", {"labels": [0, 1, 2]}),

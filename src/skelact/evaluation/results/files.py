@@ -18,6 +18,7 @@ from skelact.evaluation.protocols import protocol_of
 from skelact.evaluation.results.build import Outcomes, Truth, one_by_one
 from skelact.evaluation.results.json_form import AGAIN, dumps, read_json
 from skelact.evaluation.results.results import FORMAT, Results
+from skelact.readers.numpy_files import ZIP_FAULTS, read_members
 from skelact.runtime.locking import hold
 
 RESULTS, PREDICTIONS, SCORES, REPORT = "results.json", "predictions.csv", "scores.npz", "report.html"
@@ -169,9 +170,8 @@ def read_scores(path: Path) -> Scores:
     if not path.is_file():
         raise FileError(path, f"not found. {AGAIN}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: np.asarray(arrays[name]) for name in arrays.files}
-    except Exception as error:  # a damaged archive makes zipfile, zlib and numpy raise almost anything
+        found = dict(read_members(path))
+    except (OSError, *ZIP_FAULTS) as error:
         raise FileError(path, f"no whole file of scores ({error}). {AGAIN}") from error
     kinds = {"names": "U", "labels": "i", "classes": "U", "duplicates": "b"}
     for name, kind in kinds.items():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skelact.errors import FileError
 from skelact.importing.arrays.preprocessed import PackFormat, Part, cut_zeros, find_parts, make_part, with_lengths
 from skelact.importing.arrays.stored import open_npy
-from skelact.readers.unpickling import read_plain_pickle
+from skelact.readers.unpickling import read_pickle
 
 ENDING = "_data_joint.npy"
 ROUNDING = 1e-5  # metres; positions of some metres are rounded to 5e-7
@@ -33,10 +33,10 @@ def read_labels(path: Path) -> tuple[Any, Any]:
     Raises:
         FileError: it holds something else, or something that would have to be run.
     """
-    content = read_plain_pickle(path)
+    content = read_pickle(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
-        holds = f"{type(content).__name__} of {len(content)}" if hasattr(content, "__len__") else repr(content)
-        raise FileError(path, f"expected a pair of names and labels, got a {holds}")
+        size = f" of {len(content)}" if isinstance(content, list | tuple | dict | set | str | bytes) else ""
+        raise FileError(path, f"expected a pair of names and labels, got a {type(content).__name__}{size}")
     return content[0], content[1]
 
 
