@@ -49,12 +49,7 @@ def test_a_recipe_can_be_read_and_says_how_it_is_used(name: str) -> None:
     assert len(used) == 1, "the header names the command"
 
 
-TWO_STORES = pytest.mark.xfail(reason="pretrain takes one store as yet", strict=True)
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[TWO_STORES] if name == "mean-teacher" else []) for name in recipe_names()]
-)
+@pytest.mark.parametrize("name", recipe_names())
 def test_the_commands_of_a_header_can_be_typed(name: str) -> None:
     for command in recipe_header(name).commands:
         words = shlex.split(command)

@@ -38,9 +38,9 @@ def test_range_and_default_of_a_setting() -> None:
     recipe = load_recipe("moco")
     batch = one(recipe, "train.batch")
     assert (batch.value, batch.default, batch.changed) == (128, 64, True)
-    assert batch.range == "at least 2 and at most 1048576"
+    assert batch.range == "at least 2"
     assert one(recipe, "data.stream").range == "one of joint, bone, motion"
-    assert one(recipe, "encoder.widths").range == "each at least 1 and at most 65536"
+    assert one(recipe, "encoder.widths").range == "each between 1 and 65536"
     assert one(recipe, "views.flip").range == ""
     assert one(recipe, "method.queue").default == 32768, "the default of moco, not of the first method"
     assert one(recipe, "method.queue").about == "keys in the queue"
@@ -50,6 +50,4 @@ def test_a_line_of_the_toml_says_all_of_it() -> None:
     lines = explained_toml(dataclasses.replace(load_recipe("small"))).splitlines()
     frames = next(line for line in lines if line.startswith("frames"))
     assert frames.split("#")[0].strip() == "frames = 16"
-    assert frames.split("# ")[1] == (
-        "frames of a view, after crop and resize; at least 1 and at most 10000; default 64"
-    )
+    assert frames.split("# ")[1] == ("frames of a view, after crop and resize; between 1 and 1000000; default 64")

@@ -99,7 +99,7 @@ def test_more_clips_need_more_memory(store: Store, monkeypatch: pytest.MonkeyPat
 
 def test_methods_of_several_feeds_and_without_steps(store: Store) -> None:
     two = replace(RECIPE, method=MeanTeacherSettings())
-    assert estimate(store, two).seconds is not None
+    assert estimate(store, two, {"unlabelled": store}).seconds is not None
     closed = replace(RECIPE, encoder=LinearMapSettings(frames=2, width=4), method=WhiteningSettings())
     found = estimate(store, closed)
     assert (found.seconds, found.epochs) == (None, 1)

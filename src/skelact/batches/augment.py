@@ -14,7 +14,10 @@ from skelact.skeletons import Skeleton
 
 
 def rotation_matrices(angles: Tensor) -> Tensor:
-    """(N, 3, 3) rotations about x, then y, then z, of column vectors; ``angles`` (N, 3) in radians."""
+    """(N, 3, 3) rotations about x, then y, then z, of column vectors; ``angles`` (N, 3) in radians.
+
+    Convention: by the right-hand rule, a positive angle turns counterclockwise seen from the tip of the axis.
+    """
     (sx, sy, sz), (cx, cy, cz) = torch.sin(angles).unbind(1), torch.cos(angles).unbind(1)
     sy_sx, sy_cx = sy * sx, sy * cx
     entries = [cz * cy, cz * sy_sx - sz * cx, cz * sy_cx + sz * sx]
@@ -28,7 +31,11 @@ def angles(
 ) -> Tensor:
     """(N, 3) radians: about one main axis up to ``max_degrees``, about the two others up to ``tilt_degrees``.
 
-    In 2-D there is one rotation, in the plane. Source: SCD-Net, sec. "Implementation details".
+    In 2-D there is one rotation, in the plane.
+
+    Convention: views turn one way only, clockwise seen from the tip of the axis, so no angle is positive.
+
+    Source: SCD-Net, sec. "Implementation details"; the direction is that of the published code.
 
     Args:
         shares: (N, 5) in [0, 1): the main axis, the angle about it, an angle about each axis.
@@ -42,7 +49,7 @@ def angles(
         others, main_axis = torch.zeros_like(others), 2
     if main_axis is not None:
         axis = torch.full_like(axis, main_axis)
-    return others.scatter(1, axis, main) * (pi / 180)
+    return others.scatter(1, axis, main) * (-pi / 180)
 
 
 def shears(shares: Tensor, amplitude: float) -> Tensor:
@@ -91,7 +98,8 @@ def exchange_sides(batch: Batch, which: Tensor) -> Batch:
     """
     order_NTMV = sides(batch.skeleton, which)[:, None, None, :].expand(batch.valid.shape)
     positions = batch.positions.gather(3, order_NTMV.unsqueeze(-1).expand(batch.positions.shape))
-    return replace(batch, positions=positions, valid=batch.valid.gather(3, order_NTMV))
+    confidence = None if batch.confidence is None else batch.confidence.gather(3, order_NTMV)
+    return replace(batch, positions=positions, valid=batch.valid.gather(3, order_NTMV), confidence=confidence)
 
 
 def sides(skeleton: Skeleton, exchanged: Tensor) -> Tensor:

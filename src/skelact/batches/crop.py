@@ -27,8 +27,14 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     """
     place, last = window_places(length, frames)
     positions, valid = between_frames(batch, start, place, last)
-    frames_of_all = torch.full_like(batch.frames, frames)
-    return replace(batch, positions=positions, valid=valid, frames=frames_of_all, known=batch.people)
+    return replace(
+        batch,
+        positions=positions,
+        valid=valid,
+        confidence=confidence_between(batch, start, place, last),
+        frames=torch.full_like(batch.frames, frames),
+        known=batch.people,
+    )
 
 
 def window_places(length: Tensor, frames: int) -> tuple[Tensor, Tensor]:
@@ -61,6 +67,14 @@ def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> 
         x.view(count, persons, *x.shape[1:2], *x.shape[3:]) for x in (people.positions, people.valid)
     )
     return positions.transpose(1, 2), valid.transpose(1, 2)
+
+
+def confidence_between(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> Tensor | None:
+    """(N, F, M, V) confidence between the frames of each clip, as ``between_frames``; None where there is none."""
+    if batch.confidence is None:
+        return None
+    one_number = replace(batch, positions=batch.confidence.unsqueeze(-1), confidence=None, known=batch.people)
+    return between_frames(one_number, start, place, last)[0].squeeze(-1)
 
 
 def windows(frames: Tensor, shares: Tensor, min_crop: float, min_frames: int) -> tuple[Tensor, Tensor]:

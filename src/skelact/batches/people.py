@@ -78,6 +78,7 @@ def resize_people(batch: Batch, clip: Tensor, person: Tensor, place: Tensor, las
         batch,
         positions=positions.permute(0, 3, 1, 2).unsqueeze(2),
         valid=valid.transpose(1, 2).unsqueeze(2),
+        confidence=None,
         frames=torch.full_like(clip, frames),
         label=batch.label[clip],
         index=batch.index[clip],

@@ -1,5 +1,6 @@
 """Views: augmented clips, the chain of SCD-Net from a batch to what an encoder is trained on."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from skelact.batches.augment import draw_noise, rotation_matrices, sides
 from skelact.batches.batch import Batch, send_small
-from skelact.batches.crop import centre_crop_resize, window_places
+from skelact.batches.crop import centre_crop_resize, crop_resize, window_places
 from skelact.batches.draws import Counts, Decisions, decide, draw
 from skelact.batches.mask import grow_mask
 from skelact.batches.people import Changes, change_people, resize_people
@@ -53,10 +54,13 @@ def random_views(
     on_cpu = batch.device.type == "cpu" and batch.positions.dtype == torch.float32
     make = _compiled if on_cpu and views_fast else _with_torch
     positions, valid = make(batch, counts, data, views, numbers, noise)
+    sure: tuple[Tensor | None, ...] = (None,) * count
+    if batch.confidence is not None:
+        sure = tuple(_confidence(batch, decide(numbers, batch, counts, data, views), data, valid, count))
     frames = torch.full_like(batch.frames, data.frames)
     return tuple(
-        replace(batch, positions=x, valid=valid, frames=frames, known=batch.people.seen_in_part())
-        for x, valid in zip(positions.chunk(count), valid.chunk(count), strict=True)
+        replace(batch, positions=x, valid=valid, confidence=one, frames=frames, known=batch.people.seen_in_part())
+        for x, valid, one in zip(positions.chunk(count), valid.chunk(count), sure, strict=True)
     )
 
 
@@ -64,6 +68,20 @@ def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
     """What is embedded after training: the centre of each clip, resized, as the stream; nothing random."""
     clip = to_stream(centre_crop_resize(batch, data.frames), data.stream)
     return replace(clip, known=batch.people.seen_in_part())
+
+
+def _confidence(
+    batch: Batch, decisions: Decisions, data: DataSettings, valid: Tensor, count: int
+) -> Iterator[Tensor]:
+    """(N, F, M, V) confidence of each of ``count`` views, whose positions are made already, where ``valid``."""
+    exchanged = sides(batch.skeleton, decisions.exchanged)  # (R, V)
+    whole_view = zip(*(x.chunk(count) for x in (decisions.start, decisions.length, exchanged, valid)), strict=True)
+    for start, length, source, shown in whole_view:
+        clip = to_stream(crop_resize(batch, start, length, data.frames), data.stream)
+        if clip.confidence is None:
+            raise AssertionError("a crop of clips with confidence has none")
+        order = source[:, None, None, :].expand(clip.confidence.shape)
+        yield clip.confidence.gather(3, order).masked_fill(~shown, 0.0)
 
 
 def _with_torch(

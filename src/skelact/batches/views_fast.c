@@ -166,7 +166,7 @@ PART void decide_window(const Views *v, Work *s, const float *chance, Py_ssize_t
 PART void decide_matrix(const Views *v, Work *s, const float *turn, const float *shear)
 {
     const Py_ssize_t size = v->coordinates;
-    const float coin = (float)v->probability, radians = (float)(3.14159265358979323846 / 180);
+    const float coin = (float)v->probability, radians = (float)(-3.14159265358979323846 / 180);
     const int axis = size == 2 ? 2 : v->main_axis < 0 ? (int)(turn[1] * 3) : (int)v->main_axis;
     float sine[3], cosine[3];
     for (int k = 0; k < 3; k++) {

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +17,8 @@ from skelact.settings import DEFAULT_RECIPE, Recipe, load_recipe
 if TYPE_CHECKING:
     from skelact.sequences.store import Store
 
+UNNAMED = f"recipe: {DEFAULT_RECIPE}, as none is named; -c NAME takes another, skelact recipes lists them"
+
 
 def run(
     store: Path,
@@ -27,10 +28,11 @@ def run(
     method: str = "",
     split: str | None = None,
     hold_out: str = "",
-    epochs: int = 0,
+    epochs: int | None = None,
     seed: int | None = None,
     seeds: str = "",
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    feed: tuple[str, ...] = (),
     resume: Annotated[bool, Parameter(negative=())] = False,
     device: str = "",
     plugin: PluginFiles = (),
@@ -54,14 +56,16 @@ def run(
         seed: instead of the recipe's.
         seeds: several, such as 0,1,2: each trains in its own folder RUN/seed-0, RUN/seed-1, ...
         settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
-        resume: continue where RUN was stopped, with its own settings.
+        feed: a further store for methods that learn from several: --feed unlabelled=STORE; can be repeated.
+        resume: continue where RUN was stopped, with its own settings; more epochs are followed where the schedule
+            of the learning rate allows it, other changes are refused.
         device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the result as JSON.
     """
     from skelact.cli.progress import step_bar
     from skelact.sequences.store import Store
-    from skelact.training import pretrain
+    from skelact.training import Run, pretrain
 
     load_plugins(plugin)
     words = {
@@ -71,18 +75,23 @@ def run(
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    chosen = load_recipe(recipe or DEFAULT_RECIPE, (*_given(words), *settings))
-    opened = Store(store)
-    if not resume:
-        _announce(opened, chosen, recipe, device, len(list(_runs(out, chosen, seeds))))
+    chosen = (*_given(words), *settings)
+    opened, feeds = Store(store), _feeds(feed)
+    runs = _planned(out, recipe, chosen, seed, seeds, resume)
+    new = [(folder, asked) for folder, going_on, asked in runs if not going_on]
+    for folder, _ in new:
+        Run(folder).check_new()
+    if new:
+        if not recipe:
+            print(UNNAMED, file=sys.stderr)
+        _announce(opened, new[0][1], feeds, device, len(new))
     results = []
-    for folder, seeded in _runs(out, chosen, seeds):
-        going_on = resume and (folder / "config.toml").is_file()
-        if resume and not going_on and not seeds:
-            raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
+    for folder, going_on, asked in runs:
         started = time.perf_counter()
         with step_bar(folder.name) as show:
-            model = pretrain(opened, folder, seeded, resume=going_on, device=device, progress=show)
+            model = pretrain(
+                opened, folder, asked, feeds=feeds, resume=going_on, device=device, progress=show, warn=_warn
+            )
         seconds = time.perf_counter() - started
         results.append({"run": str(folder), "seconds": round(seconds, 1), "dim": model.dim, **model.info})
         if not as_json:
@@ -92,38 +101,73 @@ def run(
     return 0
 
 
-def _announce(store: "Store", chosen: Recipe, recipe: str, device: str, runs: int) -> None:
-    """Say on stderr which settings hold and what the training will take, before it starts."""
+def _planned(
+    out: Path, recipe: str, chosen: tuple[str, ...], seed: int | None, seeds: str, resume: bool
+) -> list[tuple[Path, bool, Recipe]]:
+    """Folder, whether it goes on, settings of each training: all are checked before anything is trained."""
+    from skelact.training import Run
+
+    runs = []
+    for folder, own in _runs(out, seed, seeds):
+        going_on = resume and (folder / "config.toml").is_file()
+        if resume and not going_on and not seeds:
+            raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
+        base = Run(folder).recipe() if going_on else None
+        named = recipe or (None if going_on else DEFAULT_RECIPE)
+        runs.append((folder, going_on, load_recipe(named, (*chosen, *own), base)))
+    return runs
+
+
+def _announce(store: "Store", chosen: Recipe, feeds: dict[str, "Store"], device: str, runs: int) -> None:
+    """Say on stderr what the training will take, before it starts."""
     from skelact.training.estimate import estimate
 
-    if not recipe:
-        print(
-            f"recipe: {DEFAULT_RECIPE}, as none is named; -c NAME takes another, skelact recipes lists them",
-            file=sys.stderr,
-        )
     store.check_complete()
-    found = estimate(store, chosen, device)
+    found = estimate(store, chosen, feeds, device)
     print(expected(found, runs), file=sys.stderr, flush=True)
     if not found.fits:
         print(too_large(found, chosen.train.batch), file=sys.stderr, flush=True)
 
 
+def _feeds(words: tuple[str, ...]) -> dict[str, "Store"]:
+    """Further stores by the names that the method has for them."""
+    from skelact.sequences.store import Store
+
+    found = {}
+    for word in words:
+        name, equals, folder = word.partition("=")
+        if not equals or not folder:
+            raise UserError(f"--feed {word}: expected NAME=STORE, such as unlabelled=stores/others")
+        if name in found:
+            raise UserError(f"--feed {word}: {name} is given more than once")
+        found[name] = Store(Path(folder))
+    return found
+
+
+def _warn(sentence: str) -> None:
+    print(f"skelact: {sentence}", file=sys.stderr, flush=True)
+
+
 def _given(words: dict[str, str | int | None]) -> Iterator[str]:
-    """The flags that were given, as settings; 0 epochs and empty words mean not given, seed 0 is a seed."""
+    """The flags that were given, as settings; empty words mean not given, seed 0 is a seed."""
     for key, value in words.items():
-        if value is None or value == "" or (key == "train.epochs" and value == 0):
-            continue
-        yield f"{key}={json.dumps(value)}"
+        if value is not None and value != "":
+            yield f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
-def _runs(out: Path, recipe: Recipe, seeds: str) -> Iterator[tuple[Path, Recipe]]:
-    """Folder and settings of each training."""
+def _runs(out: Path, seed: int | None, seeds: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Folder of each training, and the settings that are only its own."""
     if not seeds:
-        yield out, recipe
+        yield out, ()
         return
+    if seed is not None:
+        raise UserError(f"--seed {seed} and --seeds {seeds}: give one of them")
     try:
         numbers = [int(word) for word in seeds.split(",")]
     except ValueError:
         raise UserError(f"--seeds {seeds}: expected whole numbers separated by commas, such as 0,1,2") from None
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        raise UserError(f"--seeds {seeds}: {', '.join(map(str, twice))} is given more than once")
     for number in numbers:
-        yield out / f"seed-{number}", replace(recipe, train=replace(recipe.train, seed=number))
+        yield out / f"seed-{number}", (f"train.seed={number}",)

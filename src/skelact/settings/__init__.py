@@ -23,6 +23,7 @@ from skelact.settings.protocols import (
 )
 from skelact.settings.recipe import (
     PROTOCOL_TABLES,
+    TRAINING_TABLES,
     Recipe,
     load_recipe,
     override,
@@ -36,6 +37,7 @@ from skelact.settings.training import Precision, TrainSettings
 __all__ = [
     "DEFAULT_RECIPE",
     "PROTOCOL_TABLES",
+    "TRAINING_TABLES",
     "DataSettings",
     "EncoderSettings",
     "ExplainedGroup",

@@ -1,22 +1,23 @@
 """What a training will take: time and memory, measured on a few steps of a copy that is thrown away."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from skelact.batches import Batch
-from skelact.methods import ClosedFormMethod, Method, build_method
-from skelact.models.model import fresh_encoder, load_clips
-from skelact.runtime.device import best_device
+from skelact.methods import ClosedFormMethod, Method
+from skelact.runtime.device import choose_device
 from skelact.runtime.memory import free_memory, held_memory
+from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
 from skelact.settings import Recipe
+from skelact.training.feeds import Feed
+from skelact.training.pretraining import NO_FEEDS, completed, prepare
 from skelact.training.steps import build_optimizer, take_step
 
 PROBE = 4  # clips of the first, small steps
@@ -57,31 +58,34 @@ class Estimate:
         return self.free is None or self.memory <= self.free
 
 
-def estimate(store: Store, recipe: Recipe, device: str = "") -> Estimate:
+def estimate(store: Store, recipe: Recipe, feeds: Mapping[str, Clips] = NO_FEEDS, device: str = "") -> Estimate:
     """Measure a few steps and say what all of them will take; leaves nothing behind.
 
-    Clips of ``store`` stand in for those of every feed of the method.
+    Args:
+        store: what ``pretrain`` will be given, and so are the others.
+        recipe: the settings.
+        feeds: further clips by name.
+        device: "cpu", "cuda", ...; the GPU if there is one when empty.
 
     Raises:
-        UserError: settings that do not fit the store.
+        UserError: settings that do not fit the store or the device.
     """
-    where = torch.device(device or best_device())
-    rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
-    recipe = replace(recipe, data=replace(recipe.data, persons=recipe.data.persons or store.persons))
-    batch = min(recipe.train.batch, len(rows))
+    where = choose_device(device)
+    recipe = completed(recipe, store, feeds)
     free, before = _free(where), _held(where)
     with torch.random.fork_rng():
-        encoder = fresh_encoder(recipe, store.skeleton, recipe.data.persons, store.coordinates, recipe.train.seed)
-        method = build_method(encoder, recipe, len(store.classes)).to(where).train()
-        probe = _Probe(method, store, recipe, rows, where)
+        method, parts = prepare(store, feeds, recipe, where)
+        clips = len(parts[0].rows)
+        batch = min(recipe.train.batch, clips)
         closed = isinstance(method, ClosedFormMethod)
+        probe = _Probe(method, parts, recipe, where)
         seconds, memory, half = (None, before, before) if closed else _trained(probe, batch, free)
-    epochs = 1 if closed else recipe.train.epochs
+    epochs = recipe.train.epochs
     return Estimate(
         sum(one.numel() for one in method.encoder.parameters()),
-        len(rows),
+        clips,
         epochs,
-        None if seconds is None else seconds * (len(rows) // batch) * epochs,
+        None if seconds is None else seconds * (clips // batch) * epochs,
         memory,
         half,
         None if free is None else free + before,
@@ -94,15 +98,17 @@ class _Probe:
     """What steps are tried on."""
 
     method: Method
-    store: Store
+    feeds: tuple[Feed, ...]
     recipe: Recipe
-    rows: NDArray[np.int64]
     where: torch.device
 
-    def clips(self, count: int) -> Batch:
-        """So many clips from all over the store, on the device."""
-        chosen = self.rows[np.linspace(0, len(self.rows) - 1, count).round().astype(np.int64)]
-        return load_clips(self.store, chosen, self.recipe.data.persons).ready_for(self.where).to(self.where)
+    def clips(self, count: int) -> dict[str, Batch]:
+        """So many clips of each feed, from all over it, on the device."""
+        found = {}
+        for feed in self.feeds:
+            rows = feed.rows[np.linspace(0, len(feed.rows) - 1, count).round().astype(np.int64)]
+            found[feed.name] = feed.load(rows, self.recipe.data.persons).ready_for(self.where).to(self.where)
+        return found
 
 
 def _trained(probe: _Probe, batch: int, free: int | None) -> tuple[float, int, int]:
@@ -114,19 +120,20 @@ def _trained(probe: _Probe, batch: int, free: int | None) -> tuple[float, int, i
     method, recipe = probe.method, probe.recipe
     optimizer = build_optimizer([one for one in method.parameters() if one.requires_grad], recipe.train)
 
-    def step(clips: Batch) -> float:
-        started, feeds = time.perf_counter(), dict.fromkeys(method.feeds, clips)
-        take_step(method, optimizer, feeds, (0,), 0.0, recipe.train.precision).total.item()  # a GPU is waited for
+    def step(clips: dict[str, Batch]) -> float:
+        started = time.perf_counter()
+        take_step(method, optimizer, clips, (0,), 0.0, recipe.train.precision).total.item()  # a GPU is waited for
         return time.perf_counter() - started
 
-    few = probe.clips(min(PROBE, batch))
+    fewest = min(PROBE, batch)
+    few = probe.clips(fewest)
     with _kept_for_gradients(method) as kept:
         step(few)
-    held, of_a_clip = _held(probe.where), TEMPORARIES * sum(kept) / len(few)
-    memory, half = (held + int(of_a_clip * max(0, clips - len(few))) for clips in (batch, batch // 2))
-    tried = min(batch, max(len(few), int(len(few) * SECONDS_OF_A_STEP / step(few))))
+    held, of_a_clip = _held(probe.where), TEMPORARIES * sum(kept) / fewest
+    memory, half = (held + int(of_a_clip * max(0, clips - fewest)) for clips in (batch, batch // 2))
+    tried = min(batch, max(fewest, int(fewest * SECONDS_OF_A_STEP / step(few))))
     if free is not None and of_a_clip * tried > free:
-        tried = len(few)
+        tried = fewest
     many = probe.clips(tried)
     step(many)  # the first of a size takes longer
     seconds = min(step(many) for _ in range(STEPS)) * batch / tried

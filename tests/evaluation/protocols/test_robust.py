@@ -128,8 +128,8 @@ def test_what_a_store_does_not_allow_is_said(kit: SimpleNamespace, tmp_path: Pat
     ("word", "message"),
     [
         ("robust.joints=[1.0]", "robust.joints must be shares from 0 to below 1, got 1.0"),
-        ("robust.frames=[-0.1]", "robust.frames must be shares from 0 to below 1, got -0.1"),
-        ("robust.rates=[0.0]", "robust.rates must be above 0, got 0.0"),
+        ("robust.frames=[-0.1]", "settings: robust.frames must be between 0 and 1, got -0.1"),
+        ("robust.rates=[0.0]", "settings: robust.rates must be above 0, got 0.0"),
     ],
 )
 def test_what_is_no_damage_is_refused(
