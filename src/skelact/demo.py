@@ -74,16 +74,16 @@ def nearest_actions(
 
     from skelact.search.exact import nearest
 
-    store, parts = evaluation.store, evaluation.parts
+    store, split = evaluation.store, evaluation.split
     train, test = evaluation.vectors["model"]
-    _, first = np.unique(store.labels[parts.test], return_index=True)  # one clip an action
+    _, first = np.unique(store.labels[split.test], return_index=True)  # one clip an action
     chosen = first[np.linspace(0, len(first) - 1, min(queries, len(first))).round().astype(int)]
     found, _ = nearest(train, test[chosen], neighbours)
     names = np.array(store.classes)
     return [
         (
-            str(names[store.labels[parts.test[query]]]),
-            [str(name) for name in names[store.labels[parts.train[row]]]],
+            str(names[store.labels[split.test[query]]]),
+            [str(name) for name in names[store.labels[split.train[row]]]],
         )
         for query, row in zip(chosen, found, strict=True)
     ]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches import Batch, collate, random_views, views
-from skelact.batches.augment import exchange_sides
+from skelact.batches import Batch, collate, random_views
+from skelact.batches.augment import mirror_joints
 from skelact.batches.corruption import change_rate, lose_frames, lose_joints
 from skelact.batches.crop import centre_crop_resize, crop_resize
 from skelact.batches.mask import hide_frames, hide_joints
@@ -68,12 +68,7 @@ def test_confidence_of_another_shape_is_refused() -> None:
 
 
 @pytest.mark.parametrize("gaps", [True, False])
-@pytest.mark.parametrize("compiled", [True, False])
-def test_views_carry_it(compiled: bool, gaps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not compiled:
-        monkeypatch.setattr(views, "views_fast", None)
-    elif vars(views)["views_fast"] is None:
-        pytest.skip("there was no C compiler")
+def test_views_carry_it(gaps: bool) -> None:
     seen = random_views(batch(gaps), DataSettings(frames=32), STILL, torch.Generator().manual_seed(5), 3)
     assert len(seen) == 3
     for view in seen:
@@ -103,7 +98,7 @@ def test_changes_carry_it() -> None:
     which = torch.tensor([True, False, True, False])
     rng = torch.Generator().manual_seed(1)
     for changed in (
-        exchange_sides(given, which),
+        mirror_joints(given, which),
         hide_joints(given, torch.rand(4, 15) < 0.5),
         hide_frames(given, torch.rand(4, given.valid.shape[1]) < 0.5),
         lose_joints(given, 0.3, rng),
@@ -140,7 +135,7 @@ def test_without_it_nothing_has_it() -> None:
         downstream_clip(given, DataSettings(frames=20, stream="bone")),
         to_stream(given, "motion"),
         given.to("cpu", torch.float64),
-        exchange_sides(given, torch.ones(4, dtype=torch.bool)),
+        mirror_joints(given, torch.ones(4, dtype=torch.bool)),
     ):
         assert changed.confidence is None
 

@@ -80,8 +80,11 @@ def test_a_second_store_is_a_feed(store: Path, tmp_path: Path, capsys: pytest.Ca
     assert {"cross_entropy", "consistency"} <= line.keys()
     capsys.readouterr()
     for feed, sentence in [
-        ("unlabelled", "--feed unlabelled: expected NAME=STORE, such as unlabelled=stores/others"),
-        ("unlabelled=", "--feed unlabelled=: expected NAME=STORE, such as unlabelled=stores/others"),
+        ("unlabelled", "--feed unlabelled: expected the name of a feed and its store, such as unlabelled=STORE2"),
+        (
+            "unlabelled=",
+            "--feed unlabelled=: expected the name of a feed and its store, such as unlabelled=STORE2",
+        ),
         (f"others={store}", "unlabelled"),  # what the method calls it is named
     ]:
         words[words.index("-o") + 1] = str(tmp_path / "another")
@@ -90,7 +93,7 @@ def test_a_second_store_is_a_feed(store: Path, tmp_path: Path, capsys: pytest.Ca
     twice = ["--feed", f"unlabelled={store}", "--feed", f"unlabelled={store}"]
     assert cli.run([*words, *twice]) == 2
     assert not (tmp_path / "another").exists()
-    assert capsys.readouterr().err.endswith("unlabelled is given more than once\n")
+    assert capsys.readouterr().err.endswith("--feed unlabelled is given more than once\n")
 
 
 def test_the_python_function_takes_the_same_default(store: Path, tmp_path: Path) -> None:

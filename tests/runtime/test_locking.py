@@ -1,6 +1,8 @@
 """A folder has one holder at a time, in this process and among processes."""
 
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -27,3 +29,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     refused = pytest.raises(UserError, match="none/.lock cannot be written: No such file or directory")
     with refused, hold(tmp_path / "none", "run", ""):
         pass
+
+
+def test_who_waits_gets_it_when_it_is_free(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def wait() -> None:
+        with hold(tmp_path, "results", wait=60):
+            order.append("second")
+
+    with hold(tmp_path, "results"):
+        other = Thread(target=wait)
+        other.start()
+        time.sleep(0.2)
+        order.append("first")
+    other.join(60)
+    assert order == ["first", "second"]

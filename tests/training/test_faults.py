@@ -290,7 +290,7 @@ def test_one_process_at_a_time(run: Path, store: Store, whole: Path) -> None:
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        expected = rf"run {run}: process {holder.pid} on \S+ has been writing it since .*\. One process at a time can train it"
+        expected = rf"run {run}: process {holder.pid} on \S+ has been writing it since .*\. One process at a time"
         before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
         with pytest.raises(UserError, match=expected):
             pretrain(store, run, resume=True)

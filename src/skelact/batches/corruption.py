@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skelact.batches.augment import apply_matrices, rotation_matrices
 from skelact.batches.batch import Batch
-from skelact.batches.crop import between_frames, confidence_between
+from skelact.batches.crop import between_frames
 from skelact.batches.mask import hide_frames, hide_joints
 
 
@@ -39,11 +39,9 @@ def change_rate(batch: Batch, rate: float) -> Batch:
     frames = ((batch.frames - 1) * rate + 1e-6).floor().long() + 1
     step = torch.arange(int(frames.max()), device=batch.device, dtype=torch.float64)
     last = (batch.frames - 1)[:, None]
-    start, place = torch.zeros_like(batch.frames), (step / rate).expand(len(batch), -1).minimum(last.double())
-    positions, valid = between_frames(batch, start, place, last)
+    changed = between_frames(batch, (step / rate).expand(len(batch), -1).minimum(last.double()), last)
     there = (step < frames[:, None])[:, :, None, None]
-    changed = replace(batch, frames=frames, confidence=confidence_between(batch, start, place, last))
-    return changed.with_positions(positions, valid & there)
+    return replace(changed, frames=frames).with_positions(changed.positions, changed.valid & there)
 
 
 def turn_about_vertical(batch: Batch, degrees: float, up: str) -> Batch:

@@ -15,10 +15,10 @@ def bone_vectors(batch: Batch) -> Batch:
     sure as the less sure one.
     """
     parents = send_small(torch.as_tensor(batch.skeleton.parents), batch.device)
-    positions = batch.positions - batch.positions[:, :, :, parents]
+    positions = batch.positions - batch.positions.index_select(3, parents)
     if batch.confidence is not None:
-        batch = replace(batch, confidence=batch.confidence.minimum(batch.confidence[:, :, :, parents]))
-    return batch.with_positions(positions, batch.valid & batch.valid[:, :, :, parents])
+        batch = replace(batch, confidence=batch.confidence.minimum(batch.confidence.index_select(3, parents)))
+    return batch.with_positions(positions, batch.valid & batch.valid.index_select(3, parents))
 
 
 def motion_vectors(batch: Batch) -> Batch:

@@ -17,8 +17,6 @@ from skelact.settings import DEFAULT_RECIPE, Recipe, load_recipe
 if TYPE_CHECKING:
     from skelact.sequences.store import Store
 
-UNNAMED = f"recipe: {DEFAULT_RECIPE}, as none is named; -c NAME takes another, skelact recipes lists them"
-
 
 def run(
     store: Path,
@@ -31,8 +29,8 @@ def run(
     epochs: int | None = None,
     seed: int | None = None,
     seeds: str = "",
+    feeds: Annotated[tuple[str, ...], Parameter(name="--feed")] = (),
     settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
-    feed: tuple[str, ...] = (),
     resume: Annotated[bool, Parameter(negative=())] = False,
     device: str = "",
     plugin: PluginFiles = (),
@@ -49,14 +47,14 @@ def run(
         out: the run folder.
         recipe: the name of a recipe, such as scdnet-paper, or a TOML file; small when not given. skelact recipes
             lists them.
-        method: scdnet, or supervised (with labels, for comparison).
+        method: scdnet, moco or whitening; with labels supervised or mean_teacher.
         split: train on the training part of this split; every clip when empty.
         hold_out: of the training part leave out clips by a tag, such as camera=2, to choose settings on.
         epochs: instead of the recipe's.
         seed: instead of the recipe's.
         seeds: several, such as 0,1,2: each trains in its own folder RUN/seed-0, RUN/seed-1, ...
+        feeds: a further store of a method that learns from several, such as --feed unlabelled=STORE2.
         settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
-        feed: a further store for methods that learn from several: --feed unlabelled=STORE; can be repeated.
         resume: continue where RUN was stopped, with its own settings; more epochs are followed where the schedule
             of the learning rate allows it, other changes are refused.
         device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
@@ -75,22 +73,21 @@ def run(
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    chosen = (*_given(words), *settings)
-    opened, feeds = Store(store), _feeds(feed)
-    runs = _planned(out, recipe, chosen, seed, seeds, resume)
-    new = [(folder, asked) for folder, going_on, asked in runs if not going_on]
-    for folder, _ in new:
-        Run(folder).check_new()
+    # every setting is checked before anything is trained
+    runs = list(_runs(out, seed, seeds, resume, recipe, (*_given(words), *settings)))
+    opened, others = Store(store), _feeds(feeds)
+    new = [asked for _, going_on, asked in runs if not going_on]
+    for folder, going_on, _ in runs:
+        if not going_on:
+            Run(folder).check_new()
     if new:
-        if not recipe:
-            print(UNNAMED, file=sys.stderr)
-        _announce(opened, new[0][1], feeds, device, len(new))
+        _announce(opened, others, new, recipe, device)
     results = []
     for folder, going_on, asked in runs:
         started = time.perf_counter()
         with step_bar(folder.name) as show:
             model = pretrain(
-                opened, folder, asked, feeds=feeds, resume=going_on, device=device, progress=show, warn=_warn
+                opened, folder, asked, feeds=others, resume=going_on, device=device, progress=show, warn=_warn
             )
         seconds = time.perf_counter() - started
         results.append({"run": str(folder), "seconds": round(seconds, 1), "dim": model.dim, **model.info})
@@ -101,51 +98,40 @@ def run(
     return 0
 
 
-def _planned(
-    out: Path, recipe: str, chosen: tuple[str, ...], seed: int | None, seeds: str, resume: bool
-) -> list[tuple[Path, bool, Recipe]]:
-    """Folder, whether it goes on, settings of each training: all are checked before anything is trained."""
-    from skelact.training import Run
-
-    runs = []
-    for folder, own in _runs(out, seed, seeds):
-        going_on = resume and (folder / "config.toml").is_file()
-        if resume and not going_on and not seeds:
-            raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
-        base = Run(folder).recipe() if going_on else None
-        named = recipe or (None if going_on else DEFAULT_RECIPE)
-        runs.append((folder, going_on, load_recipe(named, (*chosen, *own), base)))
-    return runs
-
-
-def _announce(store: "Store", chosen: Recipe, feeds: dict[str, "Store"], device: str, runs: int) -> None:
-    """Say on stderr what the training will take, before it starts."""
+def _announce(store: "Store", feeds: dict[str, "Store"], runs: list[Recipe], recipe: str, device: str) -> None:
+    """Say on stderr which settings hold and what the training will take, before it starts."""
     from skelact.training.estimate import estimate
 
+    if not recipe:
+        print(
+            f"recipe: {DEFAULT_RECIPE}, as none is named; -c NAME takes another, skelact recipes lists them",
+            file=sys.stderr,
+        )
     store.check_complete()
-    found = estimate(store, chosen, feeds, device)
-    print(expected(found, runs), file=sys.stderr, flush=True)
+    found = estimate(store, runs[0], device, feeds)
+    print(expected(found, len(runs)), file=sys.stderr, flush=True)
     if not found.fits:
-        print(too_large(found, chosen.train.batch), file=sys.stderr, flush=True)
-
-
-def _feeds(words: tuple[str, ...]) -> dict[str, "Store"]:
-    """Further stores by the names that the method has for them."""
-    from skelact.sequences.store import Store
-
-    found = {}
-    for word in words:
-        name, equals, folder = word.partition("=")
-        if not equals or not folder:
-            raise UserError(f"--feed {word}: expected NAME=STORE, such as unlabelled=stores/others")
-        if name in found:
-            raise UserError(f"--feed {word}: {name} is given more than once")
-        found[name] = Store(Path(folder))
-    return found
+        print(too_large(found, runs[0].train.batch), file=sys.stderr, flush=True)
 
 
 def _warn(sentence: str) -> None:
     print(f"skelact: {sentence}", file=sys.stderr, flush=True)
+
+
+def _feeds(words: tuple[str, ...]) -> dict[str, "Store"]:
+    """The stores of further feeds, by name."""
+    from skelact.sequences.store import Store
+
+    found: dict[str, Store] = {}
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not equals or not name or not path:
+            raise UserError(f"--feed {word}: expected the name of a feed and its store, such as unlabelled=STORE2")
+        if name in found:
+            raise UserError(f"--feed {name} is given more than once")
+        found[name] = Store(path)
+        found[name].check_complete()
+    return found
 
 
 def _given(words: dict[str, str | int | None]) -> Iterator[str]:
@@ -155,7 +141,22 @@ def _given(words: dict[str, str | int | None]) -> Iterator[str]:
             yield f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
-def _runs(out: Path, seed: int | None, seeds: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _runs(
+    out: Path, seed: int | None, seeds: str, resume: bool, recipe: str, words: tuple[str, ...]
+) -> Iterator[tuple[Path, bool, Recipe]]:
+    """Folder of each training, whether it goes on, and its settings."""
+    from skelact.training import Run
+
+    for folder, own in _folders(out, seed, seeds):
+        going_on = resume and (folder / "config.toml").is_file()
+        if resume and not going_on and not seeds:
+            raise UserError(f"{folder} is not a run: config.toml not found. Nothing to resume")
+        base = Run(folder).recipe() if going_on else None
+        named = recipe or (None if going_on else DEFAULT_RECIPE)
+        yield folder, going_on, load_recipe(named, (*words, *own), base)
+
+
+def _folders(out: Path, seed: int | None, seeds: str) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Folder of each training, and the settings that are only its own."""
     if not seeds:
         yield out, ()

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from skelact.errors import UserError
 from skelact.runtime.files import write_all, writing
 
 LOCK = ".lock"
+BETWEEN = 0.05  # seconds between looks at a lock that is waited for
 ATTEMPTS = 100  # to lock a file that others remove when they are done with it
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 NO_LOCKS |= {getattr(errno, "ENOTSUP", errno.ENOLCK)}  # another number on some systems
@@ -68,14 +70,31 @@ class FolderLock:
 
 
 @contextmanager
-def hold(folder: Path, what: str, advice: str, name: str = LOCK) -> Iterator[None]:
+def hold(
+    folder: Path, what: str, advice: str = "Wait for it to end", name: str = LOCK, wait: float = 0.0
+) -> Iterator[None]:
     """Hold a folder until the block ends.
+
+    Args:
+        folder: it exists.
+        what: what the folder is, such as "run".
+        advice: what to do where somebody else holds it; a sentence without its full stop.
+        name: of the lock file.
+        wait: seconds to wait for whoever holds it.
 
     Raises:
         UserError: as ``FolderLock``; or nothing can be written there.
     """
-    with writing(folder / name):
-        lock = FolderLock(folder, what, advice, name)
+    last = time.monotonic() + wait
+    while True:
+        try:
+            with writing(folder / name):
+                lock = FolderLock(folder, what, advice, name)
+            break
+        except UserError:
+            if time.monotonic() >= last:
+                raise
+            time.sleep(BETWEEN)
     try:
         yield
     finally:

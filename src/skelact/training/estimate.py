@@ -58,34 +58,28 @@ class Estimate:
         return self.free is None or self.memory <= self.free
 
 
-def estimate(store: Store, recipe: Recipe, feeds: Mapping[str, Clips] = NO_FEEDS, device: str = "") -> Estimate:
+def estimate(store: Store, recipe: Recipe, device: str = "", feeds: Mapping[str, Clips] = NO_FEEDS) -> Estimate:
     """Measure a few steps and say what all of them will take; leaves nothing behind.
 
-    Args:
-        store: what ``pretrain`` will be given, and so are the others.
-        recipe: the settings.
-        feeds: further clips by name.
-        device: "cpu", "cuda", ...; the GPU if there is one when empty.
-
     Raises:
-        UserError: settings that do not fit the store or the device.
+        UserError: settings that do not fit the store or the machine.
     """
     where = choose_device(device)
     recipe = completed(recipe, store, feeds)
     free, before = _free(where), _held(where)
     with torch.random.fork_rng():
         method, parts = prepare(store, feeds, recipe, where)
-        clips = len(parts[0].rows)
-        batch = min(recipe.train.batch, clips)
-        closed = isinstance(method, ClosedFormMethod)
+        rows = parts[0].rows
+        batch = min(recipe.train.batch, len(rows))
         probe = _Probe(method, parts, recipe, where)
+        closed = isinstance(method, ClosedFormMethod)
         seconds, memory, half = (None, before, before) if closed else _trained(probe, batch, free)
     epochs = recipe.train.epochs
     return Estimate(
         sum(one.numel() for one in method.encoder.parameters()),
-        clips,
+        len(rows),
         epochs,
-        None if seconds is None else seconds * (clips // batch) * epochs,
+        None if seconds is None else seconds * (len(rows) // batch) * epochs,
         memory,
         half,
         None if free is None else free + before,
@@ -103,12 +97,12 @@ class _Probe:
     where: torch.device
 
     def clips(self, count: int) -> dict[str, Batch]:
-        """So many clips of each feed, from all over it, on the device."""
-        found = {}
-        for feed in self.feeds:
-            rows = feed.rows[np.linspace(0, len(feed.rows) - 1, count).round().astype(np.int64)]
-            found[feed.name] = feed.load(rows, self.recipe.data.persons).ready_for(self.where).to(self.where)
-        return found
+        """So many clips from all over each feed, on the device."""
+        return {feed.name: self._of(feed, count) for feed in self.feeds}
+
+    def _of(self, feed: Feed, count: int) -> Batch:
+        chosen = feed.rows[np.linspace(0, len(feed.rows) - 1, count).round().astype(np.int64)]
+        return feed.load(chosen, self.recipe.data.persons).ready_for(self.where).to(self.where)
 
 
 def _trained(probe: _Probe, batch: int, free: int | None) -> tuple[float, int, int]:
@@ -120,20 +114,22 @@ def _trained(probe: _Probe, batch: int, free: int | None) -> tuple[float, int, i
     method, recipe = probe.method, probe.recipe
     optimizer = build_optimizer([one for one in method.parameters() if one.requires_grad], recipe.train)
 
-    def step(clips: dict[str, Batch]) -> float:
+    def step(batches: dict[str, Batch]) -> float:
         started = time.perf_counter()
-        take_step(method, optimizer, clips, (0,), 0.0, recipe.train.precision).total.item()  # a GPU is waited for
+        take_step(
+            method, optimizer, batches, (0,), 0.0, recipe.train.precision
+        ).total.item()  # a GPU is waited for
         return time.perf_counter() - started
 
-    fewest = min(PROBE, batch)
-    few = probe.clips(fewest)
+    count = min(PROBE, batch)
+    few = probe.clips(count)
     with _kept_for_gradients(method) as kept:
         step(few)
-    held, of_a_clip = _held(probe.where), TEMPORARIES * sum(kept) / fewest
-    memory, half = (held + int(of_a_clip * max(0, clips - fewest)) for clips in (batch, batch // 2))
-    tried = min(batch, max(fewest, int(fewest * SECONDS_OF_A_STEP / step(few))))
+    held, of_a_clip = _held(probe.where), TEMPORARIES * sum(kept) / count
+    memory, half = (held + int(of_a_clip * max(0, clips - count)) for clips in (batch, batch // 2))
+    tried = min(batch, max(count, int(count * SECONDS_OF_A_STEP / step(few))))
     if free is not None and of_a_clip * tried > free:
-        tried = fewest
+        tried = count
     many = probe.clips(tried)
     step(many)  # the first of a size takes longer
     seconds = min(step(many) for _ in range(STEPS)) * batch / tried

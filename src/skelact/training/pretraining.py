@@ -46,7 +46,7 @@ def pretrain(
     Args:
         store: the training data; labels are not looked at unless the method says so.
         out: the run folder; must be new, or the run to resume.
-        recipe: the settings; when None those of the recipe "small", or on resume the run's own. On resume more
+        recipe: the settings; those of the recipe "small", or on resume the run's own, when None. On resume more
             epochs, and how often checkpoints are written, are followed; any other change is refused.
         feeds: further clips by name, for methods that learn from several stores.
         resume: continue from the last undamaged checkpoint of ``out``.
@@ -110,11 +110,7 @@ def completed(recipe: Recipe, store: Store, feeds: Mapping[str, Clips]) -> Recip
 def prepare(
     store: Store, feeds: Mapping[str, Clips], recipe: Recipe, device: torch.device
 ) -> tuple[Method, tuple[Feed, ...]]:
-    """A method at its start and its feeds, once the settings have been found to fit; nothing is written.
-
-    Raises:
-        UserError: settings that do not fit the store or the device.
-    """
+    """A method at its start and its feeds, once the settings have been found to fit; nothing is written."""
     rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
     _check_size(len(rows), recipe.train, store)
     check_precision(recipe.train.precision, device, "train.precision")
