@@ -213,19 +213,26 @@ def test_a_changed_project_is_installed_again(name: str, ready: Checkout) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_set_up_is_done_anew(how: signal.Signals, bare: Checkout) -> None:
+def test_a_set_up_that_was_interrupted_or_failed_is_done_anew(bare: Checkout) -> None:
+    """Killed, stopped, broken: one after another, so that the last try has them all behind it."""
     (bare.root / "hang").touch()
-    process = bare.start("skelact")
-    until(lambda: bare.builds == 1, process)
-    os.killpg(process.pid, how)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode != 0
-    if how == signal.SIGINT:
-        assert said.splitlines()[-1] == "skelact: set-up stopped; the next call does it anew"
+    for number, how in enumerate((signal.SIGKILL, signal.SIGINT), start=1):
+        process = bare.start("skelact")
+        until(lambda number=number: bare.builds == number, process)  # type: ignore[misc]
+        os.killpg(process.pid, how)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "making .venv" in said
+    assert said.splitlines()[-1] == "skelact: set-up stopped; the next call does it anew"
     (bare.root / "hang").unlink()
+    (bare.root / "broken").touch()
+    failed = bare.run("skelact")
+    assert failed.returncode == 1
+    assert "this build is broken" in failed.stderr
+    assert failed.stderr.splitlines()[-1] == "skelact: set-up failed, see above; the next call does it anew"
+    (bare.root / "broken").unlink()
     done = bare.run("skelact")
-    assert (done.returncode, bare.builds) == (7, 2)
+    assert (done.returncode, bare.builds) == (7, 4)
     assert "making .venv" in done.stderr
 
 
@@ -252,17 +259,6 @@ def test_a_moved_checkout_is_set_up_at_its_new_place(bare: Checkout, tmp_path: P
     assert done.returncode == 7
     assert "making .venv" in done.stderr
     assert str(moved) in (moved / ".venv" / "bin" / "skelact").read_text()
-
-
-@pytest.mark.slow
-def test_a_failed_set_up_shows_why_and_is_done_anew(bare: Checkout) -> None:
-    (bare.root / "broken").touch()
-    failed = bare.run("skelact")
-    assert failed.returncode == 1
-    assert "this build is broken" in failed.stderr
-    assert failed.stderr.splitlines()[-1] == "skelact: set-up failed, see above; the next call does it anew"
-    (bare.root / "broken").unlink()
-    assert bare.run("skelact").returncode == 7
 
 
 def wheel(folder: Path, name: str, module: str) -> None:

@@ -62,6 +62,40 @@ def test_a_named_recipe_is_taken_quietly(store: Path, tmp_path: Path, capsys: py
     assert "parameters" not in capsys.readouterr().err, "a run that goes on has its own settings"
 
 
+def test_the_recipe_without_steps_is_one_pass(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--set", "encoder.frames=2", "--set", "encoder.width=8"]
+    assert cli.run(["pretrain", str(store), "-o", str(tmp_path / "run"), "-c", "whitening", *words]) == 0
+    shown = capsys.readouterr()
+    assert re.match(r"[\d,]+ parameters, 40 clips, 1 pass, \d\.\d GB\n", shown.err)
+    assert "run: 1 epochs of 40 clips" in shown.out
+
+
+def test_a_second_store_is_a_feed(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["pretrain", str(store), "-o", str(tmp_path / "run"), "-c", "mean-teacher", *TINY.split()]
+    assert cli.run([*words, "--feed", f"unlabelled={store}"]) == 0
+    assert load_recipe(tmp_path / "run" / "config.toml").data.feeds
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"cross_entropy", "consistency"} <= line.keys()
+    capsys.readouterr()
+    for feed, sentence in [
+        ("unlabelled", "--feed unlabelled: expected the name of a feed and its store, such as unlabelled=STORE2"),
+        (
+            "unlabelled=",
+            "--feed unlabelled=: expected the name of a feed and its store, such as unlabelled=STORE2",
+        ),
+        (f"others={store}", "unlabelled"),  # what the method calls it is named
+    ]:
+        words[words.index("-o") + 1] = str(tmp_path / "another")
+        assert cli.run([*words, "--feed", feed]) == 2
+        assert sentence in capsys.readouterr().err
+    twice = ["--feed", f"unlabelled={store}", "--feed", f"unlabelled={store}"]
+    assert cli.run([*words, *twice]) == 2
+    assert not (tmp_path / "another").exists()
+    assert capsys.readouterr().err.endswith("--feed unlabelled is given more than once\n")
+
+
 def test_the_python_function_takes_the_same_default(store: Path, tmp_path: Path) -> None:
     class Enough(Exception):
         pass

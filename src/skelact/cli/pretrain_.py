@@ -63,7 +63,7 @@ def run(
     """
     from skelact.cli.progress import step_bar
     from skelact.sequences.store import Store
-    from skelact.training import pretrain
+    from skelact.training import Run, pretrain
 
     load_plugins(plugin)
     words = {
@@ -77,6 +77,9 @@ def run(
     runs = list(_runs(out, seed, seeds, resume, recipe, (*_given(words), *settings)))
     opened, others = Store(store), _feeds(feeds)
     new = [asked for _, going_on, asked in runs if not going_on]
+    for folder, going_on, _ in runs:
+        if not going_on:
+            Run(folder).check_new()
     if new:
         _announce(opened, others, new, recipe, device)
     results = []

@@ -46,10 +46,14 @@ class Run:
     def make(self) -> None:
         """Make the folder; a ``UserError`` where something lies there already."""
         with writing(self.path):
-            if self.path.exists() and (not self.path.is_dir() or self._used()):
-                hint = "--resume continues it, or choose" if (self.path / CONFIG).is_file() else "Choose"
-                raise UserError(f"{self.path} exists and is not empty. {hint} another folder with -o")
+            self.check_new()
             self.path.mkdir(parents=True, exist_ok=True)
+
+    def check_new(self) -> None:
+        """Raise a ``UserError`` where something lies in the folder already."""
+        if self.path.exists() and (not self.path.is_dir() or self._used()):
+            hint = "--resume continues it, or choose" if (self.path / CONFIG).is_file() else "Choose"
+            raise UserError(f"{self.path} exists and is not empty. {hint} another folder with -o")
 
     def hold(self) -> AbstractContextManager[None]:
         """Let nobody else train in the folder."""
