@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from skelact.datasets.packs.stored import open_npy, open_npz
 
 from skelact.errors import FileError
+from skelact.importing.arrays.stored import open_npy, open_npz
 from skelact.readers.arrays import read_array
 from skelact.readers.numpy_files import check_members, read_elements, read_header
 from skelact.skeletons import NTU25
@@ -22,7 +22,7 @@ from skelact.skeletons import NTU25
 InChild = Callable[[str, Iterable[Path]], dict[Path, Any]]
 SECONDS = 5  # of processor time; a file takes a few milliseconds
 READ = """
-from skelact.datasets.packs import PACKS
+from skelact.importing.arrays import PACKS
 from skelact.errors import UserError
 from skelact.readers import read
 
