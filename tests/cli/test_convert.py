@@ -72,7 +72,7 @@ def test_a_converted_model_is_measured(
     results = json.loads(capsys.readouterr().out)
     assert results["protocols"]["knn"]["systems"]["model"]["value"] >= 0
     source = results["model"]["source"]
-    assert results["notes"] == [
+    assert results["caveats"] == [
         f"The weights come from elsewhere (last.pth.tar, sha256 {source['sha256'][:12]}): what they were trained "
         "on is not known, and the training settings given here are the published ones, not theirs."
     ]
