@@ -20,8 +20,9 @@ from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.results.files import read_results_file
 from skelact.evaluation.results.json_form import dumps
 from skelact.evaluation.results.statistics import wilson
+from skelact.models import Model
 from skelact.sequences.store import Store
-from skelact.settings import SupervisedSettings
+from skelact.settings import ProtocolSettings, SCDNetEncoderSettings, SupervisedSettings
 
 KNOWN = ", ".join(sorted(PROTOCOLS))
 pytestmark = pytest.mark.usefixtures("fake_model")
@@ -321,3 +322,32 @@ def test_unknown_names_are_refused_with_the_nearest(
             evaluate(run, store_path, protocols, settings=settings)
         assert str(error.value) == message
     assert not (run / "evaluation").exists()
+
+
+def test_an_old_run_is_measured_without_settings_that_are_gone(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    run = kit.write_run(tmp_path / "run")
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace("[knn]\n", "[knn]\nweighting = 3\n") + "\n[cluster]\nk = 3\n")
+    results = evaluate(run, store_path, ["linear", "knn"]).results
+    assert results.every_caveat == [
+        "The setting knn.weighting of config.toml is not one of this version and was left out.",
+        "The setting cluster.k of config.toml is not one of this version and was left out.",
+    ]
+    assert results.protocols["linear"].settings["linear"]["epochs"] == 6, "the run's own settings are used"
+
+
+def test_protocol_settings_in_a_model_of_before_are_not_looked_at(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    """Models of earlier versions have them in model.json; how a run is measured stands in its config.toml."""
+    small = SCDNetEncoderSettings(graph_widths=(4, 8, 4), width=8, heads=2)
+    model = Model.untrained(replace(kit.recipe, encoder=small), Store(store_path), seed=0)
+    model.save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    values = json.loads(path.read_text())
+    assert set(values["recipe"]) == {"data", "views", "encoder", "method", "train"}
+    values["recipe"] |= {"linear": {"lr": 9.0, "gone": 1}, "renamed": {}}
+    path.write_text(json.dumps(values))
+    assert Model.load(tmp_path / "model").recipe.protocols == ProtocolSettings()

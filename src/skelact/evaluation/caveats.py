@@ -30,9 +30,10 @@ def caveats_of(model: Model, store: Store, split: Split, originals: NDArray[np.i
         caveats.append(f"Classes without a training clip, which no protocol can get right: {names}.")
     caveats += _duplicates(store, split, originals)
     source = model.info.get("source")
-    if source:
+    if isinstance(source, dict):
+        file, digest = source.get("file", "a file"), str(source.get("sha256", "unknown"))[:12]
         caveats.append(
-            f"The weights come from elsewhere ({source['file']}, sha256 {source['sha256'][:12]}): what they were "
+            f"The weights come from elsewhere ({file}, sha256 {digest}): what they were "
             "trained on is not known, and the training settings given here are the published ones, not theirs."
         )
     seen = _seen_in_pretraining(model, store, split)
