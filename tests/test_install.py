@@ -404,9 +404,9 @@ def test_a_torch_without_cuda_brought_no_cuda_along() -> None:
     assert "torchvision" not in names  # its builds break a torch without CUDA
 
 
-@pytest.mark.parametrize("name", ["batches.views_fast", "encoders.graph_fast", "readers.ntu_fast"])
+@pytest.mark.parametrize("name", ["layers.kernels.graph_fast", "readers.ntu_fast"])
 def test_where_there_is_a_c_compiler_it_was_used(name: str) -> None:
-    if name == "encoders.graph_fast" and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    if name == "layers.kernels.graph_fast" and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("it is for no other processors")
     compiler = str(sysconfig.get_config_var("CC") or "none").split()[0]
     if not shutil.which(compiler) or not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
