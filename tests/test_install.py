@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHON = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 PYPROJECT = """
@@ -404,13 +406,26 @@ def test_a_torch_without_cuda_brought_no_cuda_along() -> None:
     assert "torchvision" not in names  # its builds break a torch without CUDA
 
 
-@pytest.mark.parametrize("name", ["layers.kernels.graph_fast", "readers.ntu_fast"])
+COMPILED = [one["name"] for one in PROJECT["tool"]["setuptools"]["ext-modules"]]
+
+
+@pytest.mark.parametrize("name", COMPILED)
 def test_where_there_is_a_c_compiler_it_was_used(name: str) -> None:
-    if name == "layers.kernels.graph_fast" and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    if name.endswith("graph_fast") and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("it is for no other processors")
     compiler = str(sysconfig.get_config_var("CC") or "none").split()[0]
     if not shutil.which(compiler) or not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
         pytest.skip("no C compiler with Python's headers")
-    assert find_spec(f"skelact.{name}"), (
-        "skelact was installed without its compiled parts: rm -r .venv/set-up and once more"
-    )
+    assert find_spec(name), "skelact was installed without its compiled parts: rm -r .venv/set-up and once more"
+
+
+def test_every_source_in_c_is_built_from_where_it_lies() -> None:
+    """A wrong path would only leave the part out, and everything would be slower."""
+    sources = [path for one in PROJECT["tool"]["setuptools"]["ext-modules"] for path in one["sources"]]
+    assert sorted(sources) == sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.c"))
+    for one in PROJECT["tool"]["setuptools"]["ext-modules"]:
+        assert one["sources"] == [f"src/{one['name'].replace('.', '/')}.c"]
+
+
+def test_recipes_are_part_of_the_package() -> None:
+    assert "settings/recipes/*.toml" in PROJECT["tool"]["setuptools"]["package-data"]["skelact"]

@@ -113,7 +113,8 @@ def test_between_frames_equals_the_formula_joint_by_joint(lost: float) -> None:
     last = torch.tensor([[4], [7]])
     place = torch.tensor(draw.uniform(0, 1, size=(2, 6))) * last
     place[:, 0], place[:, 1] = 0.0, last[:, 0]
-    positions, valid = between_frames(batch, place, last)
+    found = between_frames(batch, place, last)
+    positions, valid = found.positions, found.valid
     for n, f, m, v in np.ndindex(2, 6, 2, 20):
         below = int(place[n, f])
         parts = [(below, 1 - (place[n, f] - below)), (min(below + 1, int(last[n])), place[n, f] - below)]

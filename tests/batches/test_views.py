@@ -65,7 +65,7 @@ def test_rotation_matrices_turn_counterclockwise_x_then_y_then_z() -> None:
 
 
 def test_rotation_angles_are_as_stated() -> None:
-    found = angles_of(random_rotations(6000, 30.0, 1.0))
+    found = -angles_of(random_rotations(6000, 30.0, 1.0))  # clockwise
     assert found.min() > -1e-4
     assert found.max() < 30
     large = found > 1

@@ -28,7 +28,11 @@ def angles(
 ) -> Tensor:
     """(N, 3) radians: about one main axis up to ``max_degrees``, about the two others up to ``tilt_degrees``.
 
-    In 2-D there is one rotation, in the plane. Source: SCD-Net, sec. "Implementation details".
+    In 2-D there is one rotation, in the plane.
+
+    Convention: views turn one way only, clockwise seen from the tip of the axis, so no angle is positive.
+
+    Source: SCD-Net, sec. "Implementation details"; the direction is that of the published code.
 
     Args:
         shares: (N, 5) in [0, 1): the main axis, the angle about it, an angle about each axis.
@@ -42,7 +46,7 @@ def angles(
         others, main_axis = torch.zeros_like(others), 2
     if main_axis is not None:
         axis = torch.full_like(axis, main_axis)
-    return others.scatter(1, axis, main) * (pi / 180)
+    return others.scatter(1, axis, main) * (-pi / 180)
 
 
 def shears(shares: Tensor, amplitude: float) -> Tensor:
@@ -126,9 +130,10 @@ def mirror_joints(batch: Batch, which: Tensor) -> Batch:
     """
     mirror = send_small(torch.from_numpy(batch.skeleton.mirror), batch.device)
     positions, valid = batch.positions.index_select(3, mirror), batch.valid.index_select(3, mirror)
-    chosen = which[:, None, None, None]
+    chosen, sure = which[:, None, None, None], batch.confidence
     return replace(
         batch,
         positions=torch.where(chosen.unsqueeze(-1), positions, batch.positions),
         valid=torch.where(chosen, valid, batch.valid),
+        confidence=None if sure is None else torch.where(chosen, sure.index_select(3, mirror), sure),
     )

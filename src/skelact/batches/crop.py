@@ -27,13 +27,12 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     step = torch.arange(frames, device=length.device, dtype=torch.float64) + 0.5
     last = (length - 1).unsqueeze(1)
     place = (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last)
-    positions, valid = between_frames(batch, start[:, None] + place, start[:, None] + last)
-    frames_of_all = torch.full_like(batch.frames, frames)
-    return replace(batch, positions=positions, valid=valid, frames=frames_of_all, known=batch.people)
+    resized = between_frames(batch, start[:, None] + place, start[:, None] + last)
+    return replace(resized, frames=torch.full_like(batch.frames, frames), known=batch.people)
 
 
-def between_frames(batch: Batch, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions between the frames of each clip, linear.
+def between_frames(batch: Batch, place: Tensor, last: Tensor) -> Batch:
+    """Positions and confidence between the frames of each clip, linear.
 
     Between a measured and a missing neighbour the measured one counts alone.
 
@@ -43,25 +42,31 @@ def between_frames(batch: Batch, place: Tensor, last: Tensor) -> tuple[Tensor, T
         last: (N, 1) int64, the last frame that may be read.
 
     Returns:
-        (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
+        Batch of (N, F, M, V, C); ``frames`` are still those of the clips.
     """
     below = place.long()
+    above = (below + 1).minimum(last)
     share = (place - below).to(batch.positions.dtype)[:, :, None, None]  # of the frame above
-    x_below, valid_below = _frames(batch, below)
-    x_above, valid_above = _frames(batch, (below + 1).minimum(last))
-    of_below, of_above = valid_below * (1 - share), valid_above * share
+    of_below, of_above = _frames(batch.valid, below) * (1 - share), _frames(batch.valid, above) * share
     total = of_below + of_above
     valid = total > 0
-    share_above = of_above / total.masked_fill(~valid, 1.0)
-    return x_below.lerp(x_above, share_above.unsqueeze(-1)), valid  # where neither was measured, both are 0
+    share = of_above / total.masked_fill(~valid, 1.0)
+
+    def between(x: Tensor, weight: Tensor) -> Tensor:
+        return _frames(x, below).lerp(_frames(x, above), weight)  # where neither was observed, both are 0
+
+    return replace(
+        batch,
+        positions=between(batch.positions, share.unsqueeze(-1)),
+        valid=valid,
+        confidence=None if batch.confidence is None else between(batch.confidence, share),
+    )
 
 
-def _frames(batch: Batch, which: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions (N, F, M, V, C) and valid (N, F, M, V) of frames (N, F) of each clip."""
-    rows = which + torch.arange(len(batch), device=batch.device)[:, None] * batch.positions.shape[1]
-    found = (x.flatten(0, 1).index_select(0, rows.flatten()) for x in (batch.positions, batch.valid))
-    positions, valid = (x.view(*which.shape, *x.shape[1:]) for x in found)
-    return positions, valid
+def _frames(x: Tensor, which: Tensor) -> Tensor:
+    """(N, T, ...) and frames (N, F) of each clip -> (N, F, ...)."""
+    rows = which + torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    return x.flatten(0, 1).index_select(0, rows.flatten()).view(*which.shape, *x.shape[2:])
 
 
 def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:

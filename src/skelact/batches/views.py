@@ -34,9 +34,9 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
         view = random_noise(view, views.noise, rng)
     view = to_stream(view, data.stream)
     view = random_rotation(view, views.rotate_degrees, views.tilt_degrees, chance, rng, views.upright)
-    view = random_shear(view, views.shear, chance, rng)
     if views.flip:
         view = random_mirror(view, chance, rng)
+    view = random_shear(view, views.shear, chance, rng)
     seeds, hidden = max(round(views.seed_joints * joints), 1), round(views.hidden_joints * joints)
     view = random_joint_mask(view, seeds, hidden, chance, rng)
     view = random_frame_mask(view, views.block_frames, views.hidden_blocks, chance, rng)

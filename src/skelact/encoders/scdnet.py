@@ -111,7 +111,7 @@ class SCDNetEncoder(Encoder):
 
 
 def xavier_linear(module: nn.Module) -> None:
-    """Xavier-uniform start for the weights of linear layers and attention, biases of linear layers 0."""
+    """Xavier-uniform start for the weights of linear layers and attention; biases stay as torch starts them."""
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.xavier_uniform_(part.weight)

@@ -19,6 +19,9 @@ from skelact.layers.batch_norm import PersonBatchNorm
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
+NORM_SPREAD = (
+    0.02  # norms over time and of a block's residual start from N(1, 0.02), as the published code has them
+)
 
 
 class PointConv(nn.Module):
@@ -151,6 +154,8 @@ class TemporalConv(nn.Module):
         self.kernel_bias = nn.Parameter(torch.zeros(2, branch))
         nn.init.normal_(self.kernels, std=sqrt(2.0 / (branch * TEMPORAL_KERNEL)))
         self.norm = PersonBatchNorm(3 * branch)
+        for norm in (self.reduce_norm, self.norm):
+            nn.init.normal_(norm.weight, 1.0, NORM_SPREAD)
 
     def forward(self, x: Tensor, counts: Tensor | None, residual: Tensor | None) -> Tensor:
         """(P, C, V, T) -> (P, C, V, T): ReLU of the branches plus a residual, if there is one."""
@@ -195,6 +200,8 @@ class GraphBlock(nn.Module):
         if self.shortcuts:  # one for the graph convolution, one for the block: convolutions of the same input
             self.shortcut = PointConv(channels_in, channels_out, parts=self.shortcuts)
             self.shortcut_norm = PersonBatchNorm(channels_out * self.shortcuts)
+        if self.shortcuts == 2:
+            nn.init.normal_(self.shortcut_norm.weight[channels_out:], 1.0, NORM_SPREAD)
 
     def forward(self, x: Tensor, counts: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T)."""

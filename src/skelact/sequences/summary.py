@@ -15,7 +15,6 @@ from skelact.sequences.store import Store
 SHORT_FRAMES = 5  # a clip of fewer frames shows hardly an action
 LONG_GAP_SECONDS = 1.0  # a person missing for longer in the middle of a clip
 NAMED = 3  # sequences that a finding names
-HELD_BYTES = 64 << 20  # of mapped positions, before they are let go
 
 
 @dataclass(frozen=True)
@@ -79,15 +78,10 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         unit, up, coordinates, missing (share of joints), fingerprint, dataset, complete, settings of the import,
         steps of cleaning, and the number of values of each tag.
     """
-    looks, read = [], 0
+    looks = []
     names, fps = store.columns["name"].tolist(), store.columns["fps"].tolist()
     for row in range(len(store)):
-        positions = store.positions(row)
-        looks.append(_look(names[row], positions, fps[row]))
-        read += positions.nbytes
-        if read > HELD_BYTES:
-            store.let_go()
-            read = 0
+        looks.append(_look(names[row], store.positions(row), fps[row]))
         if progress:
             progress(row + 1, len(store))
     values = {

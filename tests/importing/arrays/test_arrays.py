@@ -131,6 +131,20 @@ def test_a_clip_that_only_begins_alike_is_not_cut(tmp_path: Path) -> None:
     assert store.columns["frames"].tolist()[:2] == [300, 299]
 
 
+@pytest.mark.parametrize(("first", "second"), [(60, 41), (41, 60)])
+def test_somebody_who_leaves_early_does_not_shorten_the_clip(tmp_path: Path, first: int, second: int) -> None:
+    """Each person starts over alone, and the second one is seen from the first."""
+    source = put_agcn(tmp_path / "xsub", lengths=False)
+    rows = np.load(source / "train_data_joint.npy")
+    origin = np.random.default_rng(0).normal(size=(first, 1, 3))[np.arange(FRAMES) % first]
+    alone, other = person(first, 0)[np.arange(FRAMES) % first], person(second, 1)[np.arange(FRAMES) % second]
+    rows[1] = np.stack([alone, other + 3 - origin], axis=1).transpose(3, 0, 2, 1)
+    np.save(source / "train_data_joint.npy", rows)
+    store = taken(source, tmp_path / "out", "agcn")
+    assert store.columns["frames"].tolist()[:3] == [40, 60, 54]
+    np.testing.assert_allclose(store.positions(1)[:, 1], rows[1, :, :60, :, 1].transpose(1, 2, 0))
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_ctr_gcn_arrays(tmp_path: Path, compressed: bool) -> None:
     source = put_ctr_gcn(tmp_path / "NTU60_CS.npz", compressed)
