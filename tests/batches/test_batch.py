@@ -12,7 +12,6 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from skelact.batches import Batch, collate
-from skelact.batches.batch import People
 from skelact.errors import UserError
 from skelact.skeletons import SBU15
 
@@ -139,27 +138,22 @@ def test_what_cannot_be_is_refused(clips: list[NDArray[Any]], options: dict[str,
 
 @given(clips=CLIPS, persons=st.integers(3, 4))
 @settings(max_examples=50, deadline=None)
-def test_who_is_there_is_known_from_the_start(clips: list[NDArray[np.float32]], persons: int) -> None:
-    """Collating knows what counting would say."""
+def test_who_is_present_is_known_from_the_start(clips: list[NDArray[np.float32]], persons: int) -> None:
+    """Collating knows what looking at the batch would say."""
     batch = collate(clips, SBU15, persons=persons)
-    counted = People.seen(batch.valid, batch.frames)
-    assert torch.equal(batch.people.there, batch.valid.any(dim=3).any(dim=1))
-    assert torch.equal(batch.people.there, counted.there)
-    assert torch.equal(batch.people.whole, counted.whole)
-    for row, one in enumerate(clips):
-        lacks = np.isnan(one).any(axis=(0, 2, 3))
-        assert batch.people.whole[row].tolist() == [*~lacks, *[False] * (persons - one.shape[1])]
+    assert torch.equal(batch.present, batch.valid.any(dim=3).any(dim=1))
+    assert torch.equal(batch.present, replace(batch).present)
 
 
-def test_who_is_there_goes_along_to_another_device_and_is_counted_anew_after_a_change() -> None:
+def test_who_is_present_goes_along_to_another_device_and_is_found_anew_after_a_change() -> None:
     batch = collate([clip(2, 2), clip(3, 1)], SBU15)
-    assert batch.people.there.tolist() == [[True, True], [True, False]]
-    assert batch.to("meta").people is batch.people  # where nothing could be counted
-    assert batch.to("cpu", torch.float64).people is batch.people
+    assert batch.present.tolist() == [[True, True], [True, False]]
+    assert batch.to("meta").present is batch.present  # where nothing could be found
+    assert batch.to("cpu", torch.float64).present is batch.present
     valid = batch.valid.clone()
     valid[0, :, 1] = False
-    assert replace(batch, valid=valid).people.there.tolist() == [[True, False], [True, False]]
-    assert batch.with_positions(batch.positions, valid).people.whole.tolist() == [[True, False], [True, False]]
+    assert replace(batch, valid=valid).present.tolist() == [[True, False], [True, False]]
+    assert batch.with_positions(batch.positions, valid).present.tolist() == [[True, False], [True, False]]
 
 
 @given(clips=CLIPS, persons=st.integers(3, 4))

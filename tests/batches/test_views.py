@@ -303,8 +303,8 @@ def test_any_settings_and_clips_give_views(
         assert (view.frames == frames).all()
         assert torch.equal(view.label, batch.label)
         assert torch.equal(view.index, batch.index)
-        assert not (view.valid.any(dim=3).any(dim=1) & ~view.people.there).any()
-        assert torch.equal(view.people.there, batch.people.there)
+        assert not (view.valid.any(dim=3).any(dim=1) & ~view.present).any()
+        assert torch.equal(view.present, batch.present)
 
 
 def test_two_views_are_drawn_one_after_the_other() -> None:

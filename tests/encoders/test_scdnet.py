@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from skelact.batches import Batch, collate
-from skelact.batches.batch import People
 from skelact.encoders import build_encoder
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
@@ -66,7 +65,7 @@ def test_gradients_are_the_same_each_time_on_several_threads() -> None:
     clips = np.random.default_rng(0).normal(size=(48, 32, 2, 25, 3))
     clips[::2, :, 1] = np.nan
     batch = collate(list(clips), NTU25)
-    people = person_rows(batch.people.there, batch.device, torch.float32)
+    people = person_rows(batch.present, batch.device, torch.float32)
     weights = torch.randn(96, 16, 25, 32)
     threads = torch.get_num_threads()
     torch.set_num_threads(4)
@@ -122,12 +121,11 @@ def test_absent_people_change_no_clue_and_no_gradient() -> None:
     settings = SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
     encoder = build_encoder(SBU15, 2, 12, 3, settings).double().train()
     results = []
-    counted, everybody = batch.people, torch.ones_like(batch.people.there)
-    more = counted.there.clone()
+    everybody, more = torch.ones_like(batch.present), batch.present.clone()
     more[0] = True  # in the clip, and not in the part of it that is looked at
-    for there in (counted.there, everybody, more):
+    for present in (batch.present, everybody, more):
         encoder.zero_grad()
-        temporal, spatial = encoder.clues(replace(batch, known=People(there, counted.whole)))
+        temporal, spatial = encoder.clues(replace(batch, known=present))
         (temporal.square().sum() + 2 * spatial.square().sum()).backward()
         gradients = torch.cat([parameter.grad.flatten() for parameter in encoder.parameters()])
         results.append((temporal, spatial, gradients))

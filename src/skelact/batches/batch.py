@@ -14,30 +14,6 @@ from skelact.errors import UserError
 from skelact.skeletons import Skeleton
 
 
-@dataclass(frozen=True)
-class People:
-    """Who is in the clips of a batch: on the CPU wherever the batch is, so that a GPU need not be asked.
-
-    Args:
-        there: (N, M) bool; of whoever is not there, not one joint was measured.
-        whole: (N, M) bool; whoever is whole lacks no joint in any frame of the clip.
-    """
-
-    there: Tensor
-    whole: Tensor
-
-    @classmethod
-    def seen(cls, valid: Tensor, frames: Tensor) -> "People":
-        """Counted from ``valid`` (N, T, M, V) and ``frames`` (N,); waits for the device that they are on."""
-        known = as_bytes(valid).to(torch.float32)
-        measured = known.sum(dim=1).sum(dim=2).cpu()
-        return cls(measured > 0, measured == valid.shape[3] * frames.cpu()[:, None])
-
-    def seen_in_part(self) -> "People":
-        """What is still sure when joints or frames may have been hidden."""
-        return People(self.there, torch.zeros_like(self.whole))
-
-
 @dataclass(frozen=True, eq=False)
 class Batch:
     """N clips, padded to the same numbers of frames and persons.
@@ -53,7 +29,7 @@ class Batch:
         skeleton: the layout.
         confidence: (N, T, M, V) float in [0, 1], how sure the recorder was of each joint; 1 in clips whose
             recorder did not say, None where no clip of the batch has one.
-        known: the ``people``, from those who know already; not kept by ``replace``, which may change ``valid``.
+        known: what ``present`` is, where it is known already; not kept by ``replace``, which may change ``valid``.
     """
 
     positions: Tensor
@@ -63,16 +39,20 @@ class Batch:
     index: Tensor
     skeleton: Skeleton
     confidence: Tensor | None = None
-    known: InitVar[People | None] = None
+    known: InitVar[Tensor | None] = None
 
-    def __post_init__(self, known: People | None) -> None:
+    def __post_init__(self, known: Tensor | None) -> None:
         if known is not None:
-            vars(self)["people"] = known  # where ``cached_property`` looks first
+            vars(self)["present"] = known  # where ``cached_property`` looks first
 
     @cached_property
-    def people(self) -> People:
-        """Who is in the clips; counted when first asked, unless it was known."""
-        return People.seen(self.valid, self.frames)
+    def present(self) -> Tensor:
+        """(N, M) bool, who is in the clips: of absent people not one joint was measured.
+
+        On the CPU wherever the batch is, so that a GPU need not be asked. Found when first asked for, which waits
+        for the device, unless it was known. In a view it is who is in the whole clip.
+        """
+        return self.valid.any(dim=3).any(dim=1).cpu()
 
     def __len__(self) -> int:
         return int(self.positions.shape[0])
@@ -92,7 +72,7 @@ class Batch:
         if dtype is None:
             return there
         confidence = None if there.confidence is None else there.confidence.to(dtype)
-        return replace(there, positions=there.positions.to(dtype), confidence=confidence, known=self.people)
+        return replace(there, positions=there.positions.to(dtype), confidence=confidence, known=self.present)
 
     def ready_for(self, device: torch.device) -> "Batch":
         """The same batch, for a GPU in pinned memory, which it reads by itself."""
@@ -103,7 +83,7 @@ class Batch:
         tensors = self.positions, self.valid, self.frames, self.label, self.index
         positions, valid, frames, label, index = map(change, tensors)
         confidence = None if self.confidence is None else change(self.confidence)
-        return Batch(positions, valid, frames, label, index, self.skeleton, confidence, known=self.people)
+        return Batch(positions, valid, frames, label, index, self.skeleton, confidence, known=self.present)
 
     def with_positions(self, positions: Tensor, valid: Tensor) -> "Batch":
         """The same clips at other places; keeps the promise of 0 where not valid."""
@@ -120,11 +100,6 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
 def send_small(tensor: Tensor, device: torch.device) -> Tensor:
     """A small tensor of the CPU on a device, without waiting for what the device has to do before."""
     return send(tensor.pin_memory() if device.type == "cuda" else tensor, device)
-
-
-def as_bytes(truth: Tensor) -> Tensor:
-    """The same memory as numbers 0 and 1: what torch does to bool takes ten times as long."""
-    return truth.view(torch.uint8)
 
 
 def collate(
@@ -159,8 +134,7 @@ def collate(
     joints, coordinates = clips[0].shape[2:]
     shape = (len(clips), longest, persons, joints)
     padded, valid = np.zeros((*shape, coordinates), dtype=np.float32), np.zeros(shape, dtype=np.bool_)
-    there = np.zeros((len(clips), persons), dtype=np.bool_)
-    whole = there.copy()
+    present = np.zeros((len(clips), persons), dtype=np.bool_)
     for row, clip in enumerate(clips):
         corner = (row, slice(clip.shape[0]), slice(clip.shape[1]))
         padded[corner], valid[corner] = clip, True
@@ -168,10 +142,9 @@ def collate(
         if missing.any():
             lost = np.bitwise_or.reduce([missing[..., axis] for axis in range(coordinates)])
             padded[corner][lost], valid[corner] = 0.0, ~lost
-            there[row, : clip.shape[1]] = ~lost.all(axis=(0, 2))
-            whole[row, : clip.shape[1]] = ~lost.any(axis=(0, 2))
+            present[row, : clip.shape[1]] = ~lost.all(axis=(0, 2))
         else:
-            there[row, : clip.shape[1]] = whole[row, : clip.shape[1]] = True
+            present[row, : clip.shape[1]] = True
     sure = _confidence(confidence, clips, valid)
     return Batch(
         positions=torch.from_numpy(padded),
@@ -181,7 +154,7 @@ def collate(
         index=_numbers("index", index, np.arange(len(clips))),
         skeleton=skeleton,
         confidence=None if sure is None else torch.from_numpy(sure),
-        known=People(torch.from_numpy(there), torch.from_numpy(whole)),
+        known=torch.from_numpy(present),
     )
 
 

@@ -28,7 +28,7 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     last = (length - 1).unsqueeze(1)
     place = (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last)
     resized = between_frames(batch, start[:, None] + place, start[:, None] + last)
-    return replace(resized, frames=torch.full_like(batch.frames, frames), known=batch.people)
+    return replace(resized, frames=torch.full_like(batch.frames, frames), known=batch.present)
 
 
 def between_frames(batch: Batch, place: Tensor, last: Tensor) -> Batch:

@@ -40,7 +40,7 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
     seeds, hidden = max(round(views.seed_joints * joints), 1), round(views.hidden_joints * joints)
     view = random_joint_mask(view, seeds, hidden, chance, rng)
     view = random_frame_mask(view, views.block_frames, views.hidden_blocks, chance, rng)
-    return replace(view, known=batch.people.seen_in_part())
+    return replace(view, known=batch.present)
 
 
 def random_views(
@@ -53,4 +53,4 @@ def random_views(
 def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
     """What is embedded after training: the centre of each clip, resized, as the stream; nothing random."""
     clip = to_stream(centre_crop_resize(batch, data.frames), data.stream)
-    return replace(clip, known=batch.people.seen_in_part())
+    return replace(clip, known=batch.present)

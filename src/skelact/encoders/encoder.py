@@ -67,7 +67,7 @@ class Encoder(nn.Module):
             UserError: the batch is of another skeleton or size than the encoder.
         """
         self.check(batch)
-        out: Features = self(batch.positions, batch.valid, batch.confidence, batch.people.there)
+        out: Features = self(batch.positions, batch.valid, batch.confidence, batch.present)
         return out
 
     def embed(self, batch: Batch) -> Tensor:
