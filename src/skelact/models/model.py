@@ -129,7 +129,7 @@ class Model:
         self,
         clips: Clips,
         rows: NDArray[np.int64] | None = None,
-        batch: int = 256,
+        batch: int = 64,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
         precision: Precision = "float32",
