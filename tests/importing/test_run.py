@@ -12,6 +12,7 @@ import pytest
 
 from skelact.errors import UserError
 from skelact.importing import run as importing
+from skelact.importing import sources
 from skelact.importing.run import import_recordings
 from skelact.sequences.cleaning import Cleaning
 from skelact.sequences.store import Store
@@ -67,13 +68,13 @@ def test_a_data_set_with_a_broken_file(tmp_path: Path) -> None:
 
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
-    files = write_nw_ucla(tmp_path / "in", importing.FEW_FILES + 20)
+    files = write_nw_ucla(tmp_path / "in", sources.FEW_FILES + 20)
     files[7].write_text("{}")
     for processes in (1, 3):
         report = import_recordings(
             tmp_path / "in", tmp_path / f"out{processes}", dataset="nw-ucla", processes=processes
         )
-        assert report.imported == importing.FEW_FILES + 19
+        assert report.imported == sources.FEW_FILES + 19
     assert contents(tmp_path / "out1") == contents(tmp_path / "out3")
 
 
@@ -198,7 +199,7 @@ def test_a_folder_without_a_data_set(tmp_path: Path) -> None:
     report = import_recordings(tmp_path / "in", tmp_path / "out", label_from="folder")
     assert report.labels == {"catch": 2, "throw": 3}
     assert report.check is None
-    assert report.notes == ("1 files with other endings were not looked at.",)
+    assert report.caveats == ("1 files with other endings were not looked at.",)
     names = Store(tmp_path / "out").columns["name"].tolist()
     assert names[0] == "catch/a01_s01_e00_v01"
     assert len(set(names)) == 5

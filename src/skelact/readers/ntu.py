@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.files import read_bytes
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.readers.text import ZERO, Words, numbers, read_words, shown, whole_number
 from skelact.sequences import Sequence
 from skelact.skeletons import NTU25
@@ -209,10 +209,10 @@ def _looks_like_ntu(head: bytes) -> bool:
     return START.match(head) is not None
 
 
-READER = Reader(
+READER = FileReader(
     name="ntu",
     title="NTU RGB+D skeleton text",
     suffixes=(".skeleton",),
-    sniff=_looks_like_ntu,
-    read=read_ntu,
+    sniffs=_looks_like_ntu,
+    read_file=read_ntu,
 )

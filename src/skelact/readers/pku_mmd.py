@@ -28,9 +28,10 @@ import numpy as np
 
 from skelact.errors import FileError
 from skelact.readers.files import read_head
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.readers.text import Words, check_lines, numbers, read_words, shown
 from skelact.sequences import Segment, Sequence
+from skelact.settings.schema import setting
 from skelact.skeletons import NTU25
 
 FPS = 30.0
@@ -105,6 +106,13 @@ class Labels:
 
     segments: tuple[Segment, ...]
     errors: tuple[FileError, ...]
+
+
+@dataclass(frozen=True)
+class PkuMmdOptions:
+    """What can be said about a recording."""
+
+    labels: str = setting("", "its label file; empty: looked for in folders beside; none: its labels are not read")
 
 
 def read_pku_mmd(path: Path, labels: str = "") -> Sequence:
@@ -247,11 +255,12 @@ def _looks_like_pku_mmd(head: bytes) -> bool:
         return False
 
 
-READER = Reader(
+READER = FileReader(
     name="pku-mmd",
     title="PKU-MMD skeleton text",
     suffixes=(".txt", ".skeleton"),
-    sniff=_looks_like_pku_mmd,
-    read=read_pku_mmd,
+    sniffs=_looks_like_pku_mmd,
+    read_file=read_pku_mmd,
+    Options=PkuMmdOptions,
     called=r"(\d{4}|A\d\dN\d\d)-[LMR]\.(txt|skeleton)",
 )

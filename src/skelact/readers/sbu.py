@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.readers.text import Words, check_lines, numbers, read_words
 from skelact.sequences import Sequence
 from skelact.skeletons import SBU15
@@ -68,10 +68,10 @@ def _looks_like_sbu(head: bytes) -> bool:
     return head.split(b"\n", 1)[0].count(b",") == VALUES - 1
 
 
-READER = Reader(
+READER = FileReader(
     name="sbu",
     title="SBU Kinect Interaction skeleton text",
     suffixes=(".txt",),
-    sniff=_looks_like_sbu,
-    read=read_sbu,
+    sniffs=_looks_like_sbu,
+    read_file=read_sbu,
 )

@@ -252,8 +252,8 @@ def test_an_interrupted_import_goes_on(tmp_path: Path) -> None:
 
 
 def test_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skelact.importing.run.FEW_FILES", 2)
-    monkeypatch.setattr("skelact.importing.run.CHUNK", 2)
+    monkeypatch.setattr("skelact.importing.sources.FEW_FILES", 2)
+    monkeypatch.setattr("skelact.importing.sources.CHUNK", 2)
     source = put_agcn(tmp_path / "xsub")
     import_recordings(source, tmp_path / "two", format="agcn", dataset="ntu60", processes=2)
     assert Store(tmp_path / "two").fingerprint == taken(source, tmp_path / "one", "agcn").fingerprint
