@@ -11,7 +11,7 @@ from skelact.datasets import DATASETS, Dataset
 from skelact.datasets.dataset import Check
 from skelact.datasets.ntu_clips import LISTS
 from skelact.errors import UserError
-from skelact.importing.inventory import check_store, compare, describe
+from skelact.importing.inventory import check_store, compare, compare_names, describe
 from skelact.importing.run import import_recordings
 from skelact.sequences.store import Store
 

@@ -2,8 +2,10 @@
 
 import csv
 import io
-from collections.abc import Mapping
-from pathlib import Path
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 
 from skelact.errors import FileError, UserError
 from skelact.readers.files import read_bytes
@@ -34,7 +36,7 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
         for row in rows:
             if None in row or None in row.values():
                 raise FileError(path, f"expected {len(columns)} columns", rows.line_num)
-            name = row.pop("name")
+            name = plain(row.pop("name"))
             if name in table:
                 raise FileError(path, f"name {name!r} occurs twice", rows.line_num)
             _check_parts(path, row, rows.line_num)
@@ -44,9 +46,33 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
     return table
 
 
-def find_row(table: Table, *names: str) -> dict[str, str]:
+def find_row(table: Table, names: Iterable[str]) -> dict[str, str]:
     """The first row that has one of these names; an empty one where none has."""
-    return dict(next((table[name] for name in names if name in table), {}))
+    return dict(next((table[name] for name in map(plain, names) if name in table), {}))
+
+
+def unused_rows(table: Table, names: Iterable[str]) -> list[str]:
+    """Names in the table that no recording has, in the order of the table."""
+    known = set(map(plain, names))
+    return [name for name in table if name not in known]
+
+
+def names_of(root: Path, source: str, name: str) -> tuple[str, ...]:
+    """What a table may call a recording.
+
+    Args:
+        root: folder of the import; a table may put its name before.
+        source: path of the file within it.
+        name: of the recording in the store.
+    """
+    folder = Path(os.path.abspath(root)).name
+    return (source, name, PurePosixPath(source).stem, f"{folder}/{source}", f"{folder}/{name}")
+
+
+def plain(name: str) -> str:
+    """A name with ``/`` between folders, without ``./`` before it, letters composed."""
+    path = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
+    return path.removeprefix("./")
 
 
 def _text(path: Path) -> str:

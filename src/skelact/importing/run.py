@@ -16,7 +16,7 @@ from skelact.datasets.dataset import Check, Dataset, LeftOut, Rule
 from skelact.errors import UserError
 from skelact.importing.arrays import ARRAY_FORMATS
 from skelact.importing.inventory import check_store
-from skelact.importing.labels import read_table
+from skelact.importing.labels import names_of, read_table, unused_rows
 from skelact.importing.sources import (
     Job,
     Outcome,
@@ -38,6 +38,7 @@ from skelact.settings import to_dict
 from skelact.skeletons import Skeleton
 
 FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
+FEW = 3  # names that a sentence lists
 COMMIT_SHARE = 0.05  # of the time may go to commits: each writes the table of all sequences anew
 
 Progress = Callable[[int, int], None]
@@ -269,8 +270,25 @@ class _Import:
             labels={label: count for label, count in counts.items() if label or count},
             splits=splits,
             check=check_store(store),
-            caveats=(*plan.listing.caveats, *size_of_people(store)),
+            caveats=(*plan.listing.caveats, *self._unused_rows(store), *size_of_people(store)),
         )
+
+    def _unused_rows(self, store: Store) -> list[str]:
+        """A sentence on rows of the table of labels that fit no recording; none where all do."""
+        job = self.plan.job
+        if job.table is None:
+            return []
+        failed = [(source, source.rpartition(".")[0]) for source, _ in self.failed]
+        taken = zip(store.columns["source"].tolist(), store.columns["name"].tolist(), strict=True)
+        names = [
+            name for pair in (*taken, *failed) for name in (*names_of(job.root, *pair), pair[1].split("/")[-1])
+        ]
+        unused = unused_rows(job.table, names)
+        if not unused:
+            return []
+        first = ", ".join(repr(name) for name in unused[:FEW]) + (" ..." if len(unused) > FEW else "")
+        example = f"names here are such as {str(store.columns['name'][0])!r}"
+        return [f"{len(unused):,} rows of the table of labels fit no recording: {first}; {example}."]
 
 
 def _check_settings(

@@ -16,7 +16,7 @@ from skelact.datasets.synthetic import make_movers
 from skelact.errors import FileError, UserError
 from skelact.importing.arrays import ARRAY_FORMATS, Chunk, Preprocessed
 from skelact.importing.arrays.preprocessed import open_arrays
-from skelact.importing.labels import SPLIT, Table, find_row
+from skelact.importing.labels import SPLIT, Table, find_row, names_of
 from skelact.readers import READERS, Reader, Unit, add_reader, added_readers, find_units, get_reader, read_units
 from skelact.runtime.processes import in_order
 from skelact.sequences import Sequence
@@ -115,8 +115,8 @@ class Job:
         if self.by_folder:
             label = unit.path.parent.name
         if self.table is not None:
-            names = (name, sequence.name) if many else (source, name, unit.path.stem)
-            row = find_row(self.table, *names)
+            names = (name, sequence.name) if many else names_of(self.root, source, name)
+            row = find_row(self.table, names)
             label = row.pop("label", "") or None
             tags = {**{key: value for key, value in row.items() if value or not is_split(key)}, **tags}
         return sequence.described(name=name, label=label, tags=tags)

@@ -172,9 +172,7 @@ def _numbers(unit: Unit) -> list[int]:
             raise FileError(path, f"has the frame number {numbers[before]}, as {unit.files[before].name} has")
     if numbers[-1] - numbers[0] >= MOST_FRAMES:
         span = f"frame numbers from {numbers[0]} to {numbers[-1]} in {len(numbers)} files"
-        raise FileError(
-            unit.path, f"{span}, expected fewer than {MOST_FRAMES:,} frames. Numbers of something else?"
-        )
+        raise FileError(unit.path, f"{span}, expected fewer than {MOST_FRAMES:,} frames. Are these frame numbers?")
     return numbers
 
 

@@ -236,9 +236,8 @@ def _skeleton(options: PysklOptions, joints: int, coordinates: int) -> Skeleton:
             raise UserError(f"keypoint has {joints} joints, {named}")
         return options.skeleton
     if (joints, coordinates) not in KNOWN:
-        raise UserError(
-            f"{joints} joints with {coordinates} coordinates: name the skeleton, --option skeleton=..."
-        )
+        kind = f"{joints} joints with {coordinates} coordinates"
+        raise UserError(f"{kind} are not known; name the skeleton: --option skeleton=...")
     return KNOWN[joints, coordinates]
 
 

@@ -17,7 +17,9 @@ SHORT_FRAMES = 5  # a clip of fewer frames shows hardly an action
 LONG_GAP_SECONDS = 1.0  # a person missing for longer in the middle of a clip
 NAMED = 3  # sequences that a finding names
 SIZED = 20  # sequences in which people are measured
-TOO_LARGE = 4.0  # times the rest pose, or that much smaller: no human size
+TOO_LARGE = 10.0  # times the rest pose: no human size
+TOO_SMALL = 0.1  # and so little of it
+NO_SIZE = 1e-4  # less is no body at all
 HELD_BYTES = 64 << 20  # of mapped positions, before they are let go
 
 
@@ -145,7 +147,7 @@ def size_of_people(store: Store) -> list[str]:
         if seen.any():
             sizes.append(lengths[seen].sum() / np.broadcast_to(rest, lengths.shape)[seen].sum())
     size = float(np.median(sizes)) * METRES[store.unit] if sizes else 1.0
-    if 1 / TOO_LARGE < size < TOO_LARGE:
+    if TOO_SMALL < size < TOO_LARGE or size < NO_SIZE:
         return []
     tall = np.ptp(skeleton.rest[:, 1]) * size
     return [
