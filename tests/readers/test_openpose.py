@@ -102,7 +102,7 @@ def test_several_recordings_in_a_folder(tmp_path: Path) -> None:
     assert [one.frames for one in read_all(tmp_path)] == [1, 2, 4]
     with pytest.raises(FileError) as caught:
         read(tmp_path)
-    names = "the first are 'deep' and 'run'. read_all(path) gives them one by one"
+    names = "the first are 'deep' and 'run'. read_all(path) gives them all, skelact import takes them"
     assert str(caught.value) == f"{tmp_path}: holds several recordings, {names}"
 
 

@@ -64,7 +64,7 @@ def test_a_file_is_many_recordings(tmp_path: Path, listed: bool) -> None:
     ]
     with pytest.raises(FileError) as caught:
         read(path)
-    names = "the first are 'a' and 'b'. read_all(path) gives them one by one"
+    names = "the first are 'a' and 'b'. read_all(path) gives them all, skelact import takes them"
     assert str(caught.value) == f"{path}: holds several recordings, {names}"
 
 

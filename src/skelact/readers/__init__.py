@@ -147,7 +147,9 @@ def read(path: Path, format: str | None = None, **options: Any) -> Sequence:
     second = next(found, None)
     if second is not None:
         names = f"the first are {first.name!r} and {second.name!r}"
-        raise FileError(path, f"holds several recordings, {names}. read_all(path) gives them one by one")
+        raise FileError(
+            path, f"holds several recordings, {names}. read_all(path) gives them all, skelact import takes them"
+        )
     return first
 
 

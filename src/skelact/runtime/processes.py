@@ -68,6 +68,8 @@ def _without_guard() -> str:
     """What else may be the reason, where the program is a script of the user's."""
     main = sys.modules["__main__"]
     script = getattr(main, "__spec__", None) is None and getattr(main, "__file__", None)
+    if script and Path(script).stem == "skelact":  # the command itself, which has it
+        return ""
     return f'. Or {script} lacks the line if __name__ == "__main__": above its first command' if script else ""
 
 

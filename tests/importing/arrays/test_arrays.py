@@ -450,3 +450,18 @@ def test_every_format_fits_every_benchmark_of_its_joints(tmp_path: Path) -> None
     store = taken(put_agcn(tmp_path / "xsub"), tmp_path / "out", "agcn", "ntu120")
     assert store.classes == DATASETS["ntu120"].classes
     assert store.splits == ("xset", "xsub")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fps": "thirty"}, "format agcn: fps must be float, got 'thirty'"),
+        ({"fps": 0}, "format agcn: fps must be more than 0 and at most 100000, got 0.0"),
+        ({"axes": "TVC"}, "unknown option of format agcn 'axes'. Known: fps, skeleton, split"),
+        ({"split": 3}, "format agcn: split must be str, got 3"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        taken(put_agcn(tmp_path / "xsub"), tmp_path / "out", "agcn", options=options)
+    assert str(caught.value) == message
