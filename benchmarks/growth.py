@@ -1,6 +1,6 @@
 """How time and memory grow: with the number of clips, and with the width of the encoder.
 
-Generated people are imported, an encoder of the size of recipes/scdnet-nw-ucla.toml is trained on all of them for
+Generated people are imported, an encoder of the recipe scdnet-nw-ucla is trained on all of them for
 one epoch, embeds them, and 2,000 of them are looked up among all; then one training step and features at widths up
 to the paper's 2,048. Each part runs in processes of its own. Memory is what they hold themselves: pages of the
 store that the system maps, and takes back when it needs room, are not counted.
@@ -50,11 +50,10 @@ def look_up(clips: int) -> None:
 def growth_with_clips(scratch: Path, clips: int) -> dict[str, Any]:
     """Seconds and bytes of each part for so many clips."""
     store, run = scratch / f"store-{clips}", scratch / f"run-{clips}"
-    recipe = str(ROOT / "recipes" / "scdnet-nw-ucla.toml")
     this = str(Path(__file__).resolve())
     parts = {
         "import": [*SKELACT, "import", "--dataset", "movers", "--clips", str(clips), "-o", str(store)],
-        "one epoch": [*SKELACT, "pretrain", str(store), "-c", recipe, *TRAINED, "-o", str(run)],
+        "one epoch": [*SKELACT, "pretrain", str(store), "-c", "scdnet-nw-ucla", *TRAINED, "-o", str(run)],
         "features": [this, "--embed", str(run), str(store)],
         f"1-NN, {QUERIES:,} queries": [this, "--look-up", str(clips)],
     }

@@ -2,22 +2,28 @@
 
 Ours: ``read_ntu`` and the cleaning ``ntu-agcn``; the last rows are the default cleaning, which has no counterpart.
 The reference parses each file, puts it into an array of 300 frames and normalises all of them. Writing results is
-not part of it on either side. Files come from the system's cache, as they are the same in every round.
+not part of it on either side. Files come from the system's cache, as they are the same in every round. Beside
+each file stands a copy in which some coordinates have an exponent (4.470348E-05), as the recorder writes them near
+zero.
 
     python benchmarks/preparing.py --files FOLDER --reference FOLDER
 """
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pairs
 import reference
 
+JOINT_VALUES = 12  # in a line of a joint
+EVERY = 7  # so many lines one coordinate has an exponent
 LONGEST = 300  # frames of the published arrays
 FASTER = 40  # times through the files for one of the reference's, so that both sides work as long
 
@@ -25,6 +31,21 @@ FASTER = 40  # times through the files for one of the reference's, so that both 
 def found(folder: Path) -> list[Path]:
     files = sorted(folder.rglob("*.skeleton"))
     return files or sys.exit(f"no .skeleton file in {folder}")
+
+
+def with_exponents(files: list[Path], folder: Path) -> Path:
+    """A folder with the files and their copies."""
+    for path in files:
+        lines = path.read_bytes().split(b"\r\n")
+        (folder / path.name).write_bytes(b"\r\n".join(lines))
+        for at in range(0, len(lines), EVERY):
+            words = lines[at].split(b" ")
+            if len(words) == JOINT_VALUES:
+                lines[at] = b" ".join([b"4.470348E-05", *words[1:]])
+        copied = b"\r\n".join(lines)
+        assert b"E-05" in copied, path
+        (folder / f"{path.stem}_exponents.skeleton").write_bytes(copied)
+    return folder
 
 
 def ours(folder: Path, work: str, times: int) -> pairs.Round:
@@ -90,14 +111,19 @@ def main() -> None:
     parser.add_argument("--files", type=Path, required=True, help="folder with real .skeleton files")
     parser.add_argument("--times", type=int, default=5, help="through the files in a round of the reference (5)")
     given = parser.parse_args()
+    with TemporaryDirectory() as scratch:
+        measure(given, with_exponents(found(given.files), Path(scratch)))
+
+
+def measure(given: Namespace, folder: Path) -> None:
     groups = []
     for title, work in (("parse", "parse"), ("normalise", "normalise"), ("parse and normalise", "both")):
-        both = pairs.sides(given.reference, ours, theirs, given.files, work, given.times)
+        both = pairs.sides(given.reference, ours, theirs, folder, work, given.times)
         groups.append((title, pairs.compare(both, given.pairs, given.threads)))
     for title, work in (("our default cleaning", "default"), ("parse and default cleaning", "parse, default")):
-        alone = pairs.sides(None, ours, theirs, given.files, work, given.times)
+        alone = pairs.sides(None, ours, theirs, folder, work, given.times)
         groups.append((title, pairs.compare(alone, given.pairs, 1)))
-    print(f"{len(found(given.files))} files, {given.threads} thread\n{pairs.machine()}\n")
+    print(f"{len(found(folder))} files, {given.threads} thread\n{pairs.machine()}\n")
     print(pairs.table("files/s", groups))
 
 

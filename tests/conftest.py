@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from skelact import models
 from skelact.batches import Batch
+from skelact.evaluation import evaluate, runs
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
 from skelact.settings import (
@@ -27,6 +28,7 @@ from skelact.settings import (
     TrainSettings,
     recipe_from_dict,
     recipe_to_dict,
+    to_toml,
 )
 from skelact.skeletons import KINECT20, Skeleton
 
@@ -153,19 +155,33 @@ embedded: list[tuple[int, bool, int, list[int]]] = []  # every call of embed
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> type[FakeModel]:
     """Puts ``FakeModel`` in the place of ``Model`` and forgets earlier calls."""
     embedded.clear()
-    monkeypatch.setattr(models, "Model", FakeModel, raising=False)
+    monkeypatch.setattr(runs, "Model", FakeModel)
     return FakeModel
 
 
 def write_run(folder: Path, recipe: Recipe = RECIPE, **info: Any) -> Path:
     """The files of a finished run."""
     folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps({"recipe": recipe_to_dict(recipe), "info": info}))
+    values = {"recipe": recipe_to_dict(recipe, protocols=False), "info": info}
+    (folder / "model.json").write_text(json.dumps(values))
+    (folder / "model.safetensors").write_text(f"weights of {folder}, seed {recipe.train.seed}")
+    (folder / "config.toml").write_text(to_toml(recipe))
     losses = [
         {"epoch": e, "step": 9 * e, "total": 4.0 / e, "temporal": 3.0 / e, "spatial": 1.0 / e} for e in (1, 2, 3)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in losses))
     return folder
+
+
+@pytest.fixture(scope="session")
+def measured_run(tmp_path_factory: pytest.TempPathFactory, store_path: Path) -> Path:
+    """A run of two seeds that was measured by three protocols: copy it before changing anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "Model", FakeModel)
+        run = write_seeds(tmp_path_factory.mktemp("measured") / "run", 0, 1)
+        settings = ("few_shot.episodes=2", "linear.epochs=2")
+        evaluate(run, store_path, ["linear", "knn", "few-shot"], settings=settings)
+    return run
 
 
 def write_seeds(folder: Path, *seeds: int, recipe: Recipe = RECIPE) -> Path:

@@ -37,6 +37,7 @@ ROOMS = [
     "search",
     "heads",
     "evaluation.split",
+    "evaluation.baselines",
     "evaluation.protocols",
     "evaluation.results",
     "evaluation",

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHON = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 PYPROJECT = """
@@ -211,19 +213,26 @@ def test_a_changed_project_is_installed_again(name: str, ready: Checkout) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_set_up_is_done_anew(how: signal.Signals, bare: Checkout) -> None:
+def test_a_set_up_that_was_interrupted_or_failed_is_done_anew(bare: Checkout) -> None:
+    """Killed, stopped, broken: one after another, so that the last try has them all behind it."""
     (bare.root / "hang").touch()
-    process = bare.start("skelact")
-    until(lambda: bare.builds == 1, process)
-    os.killpg(process.pid, how)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode != 0
-    if how == signal.SIGINT:
-        assert said.splitlines()[-1] == "skelact: set-up stopped; the next call does it anew"
+    for number, how in enumerate((signal.SIGKILL, signal.SIGINT), start=1):
+        process = bare.start("skelact")
+        until(lambda number=number: bare.builds == number, process)  # type: ignore[misc]
+        os.killpg(process.pid, how)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "making .venv" in said
+    assert said.splitlines()[-1] == "skelact: set-up stopped; the next call does it anew"
     (bare.root / "hang").unlink()
+    (bare.root / "broken").touch()
+    failed = bare.run("skelact")
+    assert failed.returncode == 1
+    assert "this build is broken" in failed.stderr
+    assert failed.stderr.splitlines()[-1] == "skelact: set-up failed, see above; the next call does it anew"
+    (bare.root / "broken").unlink()
     done = bare.run("skelact")
-    assert (done.returncode, bare.builds) == (7, 2)
+    assert (done.returncode, bare.builds) == (7, 4)
     assert "making .venv" in done.stderr
 
 
@@ -250,17 +259,6 @@ def test_a_moved_checkout_is_set_up_at_its_new_place(bare: Checkout, tmp_path: P
     assert done.returncode == 7
     assert "making .venv" in done.stderr
     assert str(moved) in (moved / ".venv" / "bin" / "skelact").read_text()
-
-
-@pytest.mark.slow
-def test_a_failed_set_up_shows_why_and_is_done_anew(bare: Checkout) -> None:
-    (bare.root / "broken").touch()
-    failed = bare.run("skelact")
-    assert failed.returncode == 1
-    assert "this build is broken" in failed.stderr
-    assert failed.stderr.splitlines()[-1] == "skelact: set-up failed, see above; the next call does it anew"
-    (bare.root / "broken").unlink()
-    assert bare.run("skelact").returncode == 7
 
 
 def wheel(folder: Path, name: str, module: str) -> None:
@@ -404,13 +402,26 @@ def test_a_torch_without_cuda_brought_no_cuda_along() -> None:
     assert "torchvision" not in names  # its builds break a torch without CUDA
 
 
-@pytest.mark.parametrize("name", ["batches.views_fast", "encoders.graph_fast", "readers.ntu_fast"])
+COMPILED = [one["name"] for one in PROJECT["tool"]["setuptools"]["ext-modules"]]
+
+
+@pytest.mark.parametrize("name", COMPILED)
 def test_where_there_is_a_c_compiler_it_was_used(name: str) -> None:
-    if name == "encoders.graph_fast" and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    if name.endswith("graph_fast") and (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         pytest.skip("it is for no other processors")
     compiler = str(sysconfig.get_config_var("CC") or "none").split()[0]
     if not shutil.which(compiler) or not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
         pytest.skip("no C compiler with Python's headers")
-    assert find_spec(f"skelact.{name}"), (
-        "skelact was installed without its compiled parts: rm -r .venv/set-up and once more"
-    )
+    assert find_spec(name), "skelact was installed without its compiled parts: rm -r .venv/set-up and once more"
+
+
+def test_every_source_in_c_is_built_from_where_it_lies() -> None:
+    """A wrong path would only leave the part out, and everything would be slower."""
+    sources = [path for one in PROJECT["tool"]["setuptools"]["ext-modules"] for path in one["sources"]]
+    assert sorted(sources) == sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.c"))
+    for one in PROJECT["tool"]["setuptools"]["ext-modules"]:
+        assert one["sources"] == [f"src/{one['name'].replace('.', '/')}.c"]
+
+
+def test_recipes_are_part_of_the_package() -> None:
+    assert "settings/recipes/*.toml" in PROJECT["tool"]["setuptools"]["package-data"]["skelact"]

@@ -10,9 +10,12 @@ import pytest
 
 from skelact import cli
 from skelact.datasets import get_dataset
-from skelact.demo import RECIPE
+from skelact.demo import SETTINGS
+from skelact.encoders import build_encoder
 from skelact.evaluation import PROTOCOLS
+from skelact.methods import build_method
 from skelact.settings import (
+    DEFAULT_RECIPE,
     DataSettings,
     KnnSettings,
     LinearSettings,
@@ -22,29 +25,64 @@ from skelact.settings import (
     TrainSettings,
     ViewSettings,
     load_recipe,
+    recipe_header,
+    recipe_names,
+    recipe_text,
 )
+from skelact.skeletons import NTU25
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-RECIPES = sorted((CHECKOUT / "recipes").glob("*.toml"))
 PUBLISHED = [("ntu60", "xsub"), ("ntu60", "xview"), ("ntu120", "xsub"), ("ntu120", "xset")]
 PUBLISHED += [("pku-mmd1", "xsub"), ("pku-mmd2", "xsub")]
 STREAMS = ("joint", "bone", "motion")
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
-def test_a_recipe_can_be_read_and_says_how_it_is_used(path: Path) -> None:
-    assert load_recipe(path) != Recipe()
-    header = path.read_text(encoding="utf-8").split("\n[")[0]
-    assert f"-c recipes/{path.name}" in header, "the header names the command"
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_can_be_read_and_says_how_it_is_used(name: str) -> None:
+    header, comment = recipe_header(name), recipe_text(name).split("\n[")[0]
     for word in ("# Command:", "# Hardware:", "# Expected:"):
-        assert word in header
+        assert word in comment
+    assert header.about.endswith(".")
+    assert header.hardware
+    assert header.expected
+    used = [command for command in header.commands if f"-c {name}" in command]
+    assert len(used) == 1, "the header names the command"
 
 
-def test_the_small_recipe_is_the_one_of_the_demo_but_for_its_length() -> None:
-    small = load_recipe(next(path for path in RECIPES if path.name == "small.toml"))
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_commands_of_a_header_can_be_typed(name: str) -> None:
+    for command in recipe_header(name).commands:
+        words = shlex.split(command)
+        assert words[0] == "skelact"
+        arguments = parsed(words[1:])
+        if words[1] == "pretrain":
+            assert arguments["recipe"] == name
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_names_an_encoder_that_its_method_can_train(name: str) -> None:
+    recipe = load_recipe(name, ("encoder.width=16",) if name == "scdnet-paper" else ())
+    encoder = build_encoder(NTU25, 2, recipe.data.frames, 3, recipe.encoder)
+    assert build_method(encoder, recipe, classes=3).encoder is encoder
+
+
+def test_the_demo_is_the_small_recipe_but_for_its_length() -> None:
+    """One fact, one place: the demo has no settings of its own beside the split of its people."""
+    small, demo = load_recipe("small"), load_recipe(DEFAULT_RECIPE, SETTINGS)
     assert small == replace(
-        RECIPE, data=replace(RECIPE.data, split=""), train=replace(RECIPE.train, epochs=small.train.epochs)
+        demo, data=replace(demo.data, split=""), train=replace(demo.train, epochs=small.train.epochs)
     )
+
+
+def test_moco_is_what_was_published() -> None:
+    """Li et al., CVPR 2021, sec. 4.2."""
+    recipe = load_recipe("moco")
+    assert (recipe.encoder.name, recipe.method.name) == ("st_gcn", "moco")
+    train = recipe.train
+    assert (train.epochs, train.batch, train.optimizer, train.lr) == (300, 128, "sgd", 0.1)
+    assert (train.momentum, train.weight_decay, train.schedule, train.milestones) == (0.9, 1e-4, "step", (250,))
+    assert "68.3" in recipe_header("moco").expected
+    assert "76.4" in recipe_header("moco").expected
 
 
 def cells() -> list[dict[str, str]]:

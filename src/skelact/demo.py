@@ -5,16 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skelact.settings import (
-    DataSettings,
-    LinearSettings,
-    ProtocolSettings,
-    Recipe,
-    SCDNetEncoderSettings,
-    SCDNetSettings,
-    TrainSettings,
-    ViewSettings,
-)
+from skelact.settings import DEFAULT_RECIPE, load_recipe
 
 if TYPE_CHECKING:
     from skelact.evaluation import Evaluation
@@ -23,19 +14,8 @@ if TYPE_CHECKING:
 CLIPS = 600
 SEED = 0
 
-# An SCD-Net small enough for two minutes on two cores.
-RECIPE = Recipe(
-    data=DataSettings(split="xsub", frames=16),
-    views=ViewSettings(
-        min_crop=0.5, min_frames=12, upright=True, shear=0.3, hidden_joints=0.4, block_frames=2, hidden_blocks=0.4
-    ),
-    encoder=SCDNetEncoderSettings(graph_widths=(16, 16), graph_gain=1.0, width=64, heads=4, dropout=0.0),
-    method=SCDNetSettings(negatives="batch", queue=256, temperature=0.1, momentum=0.99),
-    train=TrainSettings(
-        epochs=120, batch=64, optimizer="adamw", lr=0.002, weight_decay=0.01, schedule="cosine", warmup_epochs=5
-    ),
-    protocols=ProtocolSettings(linear=LinearSettings(lr=0.1, batch=128)),
-)
+# Of the small recipe; a little shorter, for two minutes on two cores.
+SETTINGS = ("data.split=xsub", "train.epochs=120")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +59,8 @@ def run_demo(
     import_recordings(
         None, store, dataset="movers", clips=CLIPS, seed=SEED, progress=lambda done, of: stage("import", done, of)
     )
-    pretrain(Store(store), run, RECIPE, resume=(run / "config.toml").is_file(), progress=step)
+    recipe = load_recipe(DEFAULT_RECIPE, SETTINGS)
+    pretrain(Store(store), run, recipe, resume=(run / "config.toml").is_file(), progress=step)
     evaluation = evaluate(run, store, progress=stage)
     stage("report", 0, 1)
     return Demo(folder, evaluation, write_report(evaluation), nearest_actions(evaluation))
@@ -93,16 +74,16 @@ def nearest_actions(
 
     from skelact.search.exact import nearest
 
-    store, parts = evaluation.store, evaluation.parts
+    store, split = evaluation.store, evaluation.split
     train, test = evaluation.vectors["model"]
-    _, first = np.unique(store.labels[parts.test], return_index=True)  # one clip an action
+    _, first = np.unique(store.labels[split.test], return_index=True)  # one clip an action
     chosen = first[np.linspace(0, len(first) - 1, min(queries, len(first))).round().astype(int)]
     found, _ = nearest(train, test[chosen], neighbours)
     names = np.array(store.classes)
     return [
         (
-            str(names[store.labels[parts.test[query]]]),
-            [str(name) for name in names[store.labels[parts.train[row]]]],
+            str(names[store.labels[split.test[query]]]),
+            [str(name) for name in names[store.labels[split.train[row]]]],
         )
         for query, row in zip(chosen, found, strict=True)
     ]

@@ -6,22 +6,13 @@ import torch
 import torch.nn.functional as F
 
 from skelact.batches import Batch, collate
-from skelact.batches.crop import (
-    centre_crop_resize,
-    crop_resize,
-    windows,
-)
+from skelact.batches.crop import between_frames, centre_crop_resize, crop_resize, random_crop_resize, windows
 from skelact.skeletons import KINECT20
 
 
 def make_batch(lengths: list[int], persons: int = 2, seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     return collate([rng.normal(size=(n, persons, 20, 3)) for n in lengths], KINECT20)
-
-
-def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
-    shares = torch.rand(len(batch), 2, generator=rng)
-    return crop_resize(batch, *windows(batch.frames, shares, min_crop, min_frames), frames)
 
 
 def test_resize_equals_image_resizing_with_half_pixel_centres() -> None:
@@ -110,3 +101,25 @@ def test_centre_crop_drops_the_ends(frames: int, dropped: int) -> None:
     kept = frames - 2 * dropped
     resized = centre_crop_resize(collate([clip], KINECT20), kept)
     torch.testing.assert_close(resized.positions[0, :, 0, 0, 0], torch.arange(dropped, frames - dropped).float())
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.3, 0.9])
+def test_between_frames_equals_the_formula_joint_by_joint(lost: float) -> None:
+    draw = np.random.default_rng(0)
+    clips = [draw.normal(size=(n, 2, 20, 3)) for n in (5, 9)]
+    for clip in clips:
+        clip[draw.random(clip.shape[:3]) < lost] = np.nan
+    batch = collate(clips, KINECT20)
+    last = torch.tensor([[4], [7]])
+    place = torch.tensor(draw.uniform(0, 1, size=(2, 6))) * last
+    place[:, 0], place[:, 1] = 0.0, last[:, 0]
+    found = between_frames(batch, place, last)
+    positions, valid = found.positions, found.valid
+    for n, f, m, v in np.ndindex(2, 6, 2, 20):
+        below = int(place[n, f])
+        parts = [(below, 1 - (place[n, f] - below)), (min(below + 1, int(last[n])), place[n, f] - below)]
+        seen = [(batch.positions[n, t, m, v], w) for t, w in parts if w > 0 and batch.valid[n, t, m, v]]
+        assert valid[n, f, m, v] == bool(seen)
+        total = sum(w for _, w in seen)
+        expected = sum((x * w / total for x, w in seen), torch.zeros(3))
+        torch.testing.assert_close(positions[n, f, m, v], expected.float(), rtol=1e-5, atol=1e-5)

@@ -1,22 +1,35 @@
 """The whole chain from clip to view: as stated, from the given generator only, nothing half done."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import radians
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from skelact.batches import Batch, collate, random_view
+from skelact.batches import Batch, collate, random_view, random_views
 from skelact.batches.augment import (
     angles,
     apply_matrices,
-    exchange_sides,
+    mirror_joints,
+    random_mirror,
     random_noise,
+    random_rotation,
+    random_shear,
     rotation_matrices,
     shears,
 )
-from skelact.batches.mask import blocks_hidden, grow_mask, hide_frames, hide_joints
+from skelact.batches.mask import (
+    blocks_hidden,
+    grow_mask,
+    hide_frames,
+    hide_joints,
+    random_frame_mask,
+    random_joint_mask,
+)
 from skelact.settings import DataSettings, ViewSettings
 from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 
@@ -52,7 +65,7 @@ def test_rotation_matrices_turn_counterclockwise_x_then_y_then_z() -> None:
 
 
 def test_rotation_angles_are_as_stated() -> None:
-    found = angles_of(random_rotations(6000, 30.0, 1.0))
+    found = -angles_of(random_rotations(6000, 30.0, 1.0))  # clockwise
     assert found.min() > -1e-4
     assert found.max() < 30
     large = found > 1
@@ -79,11 +92,11 @@ def test_rotation_keeps_distances_and_shear_has_unit_diagonal() -> None:
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)
-def test_exchanging_sides_twice_gives_the_clip_back(skeleton: Skeleton) -> None:
+def test_exchanging_left_and_right_twice_gives_the_clip_back(skeleton: Skeleton) -> None:
     batch = make_batch(4, skeleton, frames=3)
     which = torch.tensor([True, False, True, True])
-    once = exchange_sides(batch, which)
-    twice = exchange_sides(once, which)
+    once = mirror_joints(batch, which)
+    twice = mirror_joints(once, which)
     torch.testing.assert_close(twice.positions, batch.positions, rtol=0, atol=0)
     torch.testing.assert_close(once.positions[0], batch.positions[0][:, :, skeleton.mirror], rtol=0, atol=0)
     assert torch.equal(once.positions[1], batch.positions[1])  # the coin said no
@@ -95,7 +108,7 @@ def test_exchanging_sides_twice_gives_the_clip_back(skeleton: Skeleton) -> None:
 def test_missing_joints_change_sides_with_their_positions() -> None:
     clip = np.ones((1, 1, 20, 3))
     clip[0, 0, 7] = np.nan  # left hand
-    swapped = exchange_sides(collate([clip], KINECT20), torch.tensor([True]))
+    swapped = mirror_joints(collate([clip], KINECT20), torch.tensor([True]))
     assert swapped.valid[0, 0, 0, 7]
     assert not swapped.valid[0, 0, 0, 11]
 
@@ -201,3 +214,111 @@ def test_nothing_random_left_when_all_is_switched_off() -> None:
     batch = make_batch(3, frames=64)
     view = random_view(batch, DataSettings(frames=64), off, rng())
     torch.testing.assert_close(view.positions, batch.positions, rtol=0, atol=1e-5)
+
+
+STEPS = {
+    "rotation": lambda batch, chance, rng: random_rotation(batch, 30.0, 1.0, chance, rng, upright=False),
+    "shear": lambda batch, chance, rng: random_shear(batch, 1.0, chance, rng),
+    "mirror": random_mirror,
+    "joint mask": lambda batch, chance, rng: random_joint_mask(batch, 5, 8, chance, rng),
+    "frame mask": lambda batch, chance, rng: random_frame_mask(batch, 4, 0.375, chance, rng),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS.keys())
+def test_each_step_changes_the_clips_whose_coin_says_so(step: Callable[..., Batch]) -> None:
+    batch = make_batch(600, frames=8)
+    changed = (step(batch, 0.3, rng()).positions != batch.positions).flatten(1).any(dim=1)  # (N,)
+    assert abs(changed.double().mean().item() - 0.3) < 0.06
+    assert torch.equal(step(batch, 0.0, rng()).positions, batch.positions)
+    assert (step(batch, 1.0, rng()).positions != batch.positions).flatten(1).any(dim=1).all()
+
+
+def test_steps_draw_apart_from_each_other() -> None:
+    """Coins of one step say nothing about those of the next."""
+    batch, draw = make_batch(3000, SBU15, frames=1), rng()
+    mirrored = random_mirror(batch, 0.5, draw).positions[:, 0, 0, :, 0] != batch.positions[:, 0, 0, :, 0]
+    hidden = ~random_joint_mask(batch, 3, 5, 0.5, draw).valid[:, 0, 0]
+    both = (mirrored.any(dim=1) & hidden.any(dim=1)).double().mean().item()
+    assert abs(both - 0.25) < 0.03
+
+
+@pytest.mark.parametrize(("skeleton", "axis"), [(NTU25, 1), (KINECT20, 1)])
+def test_upright_rotations_are_about_the_vertical(skeleton: Skeleton, axis: int) -> None:
+    assert skeleton.up[1] == "xyz"[axis]
+    batch = make_batch(200, skeleton, frames=2)
+    turned = random_rotation(batch, 90.0, 0.0, 1.0, rng(), upright=True)
+    torch.testing.assert_close(turned.positions[..., axis], batch.positions[..., axis], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(turned.positions, batch.positions, atol=0.1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=5),
+    skeleton=st.sampled_from([NTU25, KINECT20, SBU15]),
+    coordinates=st.sampled_from([2, 3]),
+    lost=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+    stream=st.sampled_from(["joint", "bone", "motion"]),
+    frames=st.integers(1, 70),
+    views=st.builds(
+        ViewSettings,
+        min_crop=st.floats(0.01, 1.0),
+        min_frames=st.integers(1, 70),
+        probability=st.floats(0.0, 1.0),
+        rotate_degrees=st.floats(0.0, 180.0),
+        upright=st.booleans(),
+        flip=st.booleans(),
+        shear=st.floats(0.0, 2.0),
+        noise=st.sampled_from([0.0, 0.01]),
+        seed_joints=st.floats(0.0, 1.0),
+        hidden_joints=st.floats(0.0, 1.0),
+        block_frames=st.integers(1, 80),
+        hidden_blocks=st.floats(0.0, 1.0),
+    ),
+)
+def test_any_settings_and_clips_give_views(
+    seed: int,
+    lengths: list[int],
+    skeleton: Skeleton,
+    coordinates: int,
+    lost: float,
+    stream: str,
+    frames: int,
+    views: ViewSettings,
+) -> None:
+    draw = np.random.default_rng(seed)
+    clips = [draw.normal(size=(n, 1 + i % 2, len(skeleton), coordinates)) for i, n in enumerate(lengths)]
+    for clip in clips:
+        clip[draw.random(clip.shape[:3]) < lost] = np.nan
+    batch = collate(clips, skeleton, persons=2, label=np.arange(len(clips)))
+    before = batch.positions.clone()
+    data = DataSettings(stream=stream, frames=frames)
+    found = random_views(batch, data, views, rng(seed), count=2)
+    assert torch.equal(batch.positions, before)
+    for view in found:
+        assert view.positions.shape == (len(clips), frames, 2, len(skeleton), coordinates)
+        assert view.positions.isfinite().all()
+        assert not view.positions[~view.valid].any()
+        assert (view.frames == frames).all()
+        assert torch.equal(view.label, batch.label)
+        assert torch.equal(view.index, batch.index)
+        assert not (view.valid.any(dim=3).any(dim=1) & ~view.people.there).any()
+        assert torch.equal(view.people.there, batch.people.there)
+
+
+def test_two_views_are_drawn_one_after_the_other() -> None:
+    batch, data, views, one = make_batch(4), DataSettings(frames=16), ViewSettings(), rng(5)
+    for view in random_views(batch, data, views, rng(5)):
+        assert torch.equal(view.positions, random_view(batch, data, views, one).positions)
+
+
+def test_clips_that_lie_in_memory_in_another_order_have_the_same_views() -> None:
+    batch = make_batch(3)
+    turned = replace(
+        batch,
+        positions=batch.positions.transpose(1, 3).contiguous().transpose(1, 3),
+        valid=batch.valid.transpose(1, 3).contiguous().transpose(1, 3),
+    )
+    view, other = (random_view(one, DataSettings(), ViewSettings(), rng(1)) for one in (batch, turned))
+    torch.testing.assert_close(view.positions, other.positions)

@@ -16,7 +16,7 @@ import pytest
 from skelact.cli import run
 from skelact.models import Model
 from skelact.sequences.store import Store
-from skelact.settings import DataSettings, LinearSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
+from skelact.settings import DataSettings, LinearSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings, to_toml
 
 RECIPE = Recipe(
     data=DataSettings(split="xview", frames=8, persons=2),
@@ -42,6 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
             )
             out = folder / name / f"seed-{seed}"
             Model.untrained(recipe, Store(store), seed=seed + 7).save(out)
+            (out / "config.toml").write_text(to_toml(recipe))
             (out / "metrics.jsonl").write_text('{"epoch": 1, "step": 2, "total": 3.0}\n')
         assert run(["evaluate", str(folder / name), str(store), "--protocol", "linear,knn", "--no-report"]) == 0
     return folder / "a", folder / "b"
@@ -51,7 +52,7 @@ def results(path: Path) -> dict:
     return json.loads((path / "evaluation" / "xview" / "results.json").read_text())
 
 
-def test_the_table_and_the_notes_are_shown(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_and_the_caveats_are_shown(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = map(str, runs)
     capsys.readouterr()
     assert run(["compare", a, b]) == 0
@@ -63,7 +64,7 @@ def test_the_table_and_the_notes_are_shown(runs: Runs, capsys: pytest.CaptureFix
         line for line in lines[lines.index("") :] if line.startswith(b) and f" {100 * value:.1f} ± " in line
     )
     assert re.search(r"[+−]\d+\.\d  \[[+−]\d+\.\d, [+−]\d+\.\d\] +(<?\d\.\d{3}), (<?\d\.\d{3})$", row)
-    assert f"note: Different epochs of training: 1 ({a}); 2 ({b})." in lines
+    assert f"caveat: Different epochs of training: 1 ({a}); 2 ({b})." in lines
     assert shown.count("best baseline: ") == 2
 
 
@@ -136,7 +137,7 @@ def test_html_of_one_run_has_what_its_results_say(runs: Runs, tmp_path: Path) ->
         "scale=",
     ):
         assert words in text
-    assert "Map of the test clips" not in text
+    assert "Embedding map of the test clips" not in text
 
 
 def test_html_is_that_of_evaluate_but_for_the_pictures(runs: Runs, tmp_path: Path) -> None:

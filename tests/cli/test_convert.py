@@ -72,7 +72,7 @@ def test_a_converted_model_is_measured(
     results = json.loads(capsys.readouterr().out)
     assert results["protocols"]["knn"]["systems"]["model"]["value"] >= 0
     source = results["model"]["source"]
-    assert results["notes"] == [
+    assert results["caveats"] == [
         f"The weights come from elsewhere (last.pth.tar, sha256 {source['sha256'][:12]}): what they were trained "
         "on is not known, and the training settings given here are the published ones, not theirs."
     ]
@@ -163,16 +163,19 @@ def one_too_many(path: Path) -> None:
     changed(path, extra=lambda value: value.clone())
 
 
+DAMAGED = "model.safetensors is damaged: it does not match its checksum in model.json"
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (no_weights, "weights .*model.safetensors not found"),
-        (half_of_them, "weights .*model.safetensors cannot be read: .* Damaged copy"),
-        (one_byte_less, "weights .*model.safetensors cannot be read: .* Damaged copy"),
-        (empty_file, "weights .*model.safetensors cannot be read: .* Damaged copy"),
-        (another_shape, r"do not fit: spatial_head.tokens.0.weight is \(8, 31\), expected \(8, 32\) \(1 in all\)"),
-        (one_missing, r"do not fit: missing spatial_head.tokens.0.weight \(1 in all\)"),
-        (one_too_many, r"do not fit: unknown extra \(1 in all\)"),
+        (half_of_them, DAMAGED),
+        (one_byte_less, DAMAGED),
+        (empty_file, DAMAGED),
+        (another_shape, DAMAGED),
+        (one_missing, DAMAGED),
+        (one_too_many, DAMAGED),
     ],
 )
 def test_nothing_is_measured_with_weights_that_were_not_loaded(

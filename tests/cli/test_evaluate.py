@@ -19,6 +19,7 @@ from skelact.heads.nearest_neighbours import knn
 from skelact.models import Model
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
+from skelact.settings import KnnSettings
 from skelact.skeletons import SBU15
 
 SMALL = [
@@ -65,7 +66,9 @@ def test_a_table_and_the_report_are_shown(trained: tuple[Path, Path], capsys: py
     assert lines[-1] == str(out / "evaluation" / "xview" / "report.html")
     assert Path(lines[-1]).read_text().startswith("<!doctype html>")
     assert "trained encoder, seed 0: features" in shown.err
-    assert [line for line in lines if line.startswith("note: ")] == [f"note: {note}" for note in results["notes"]]
+    assert [line for line in lines if line.startswith("caveat: ")] == [
+        f"caveat: {one}" for one in results["caveats"]
+    ]
 
 
 def test_features_in_bfloat16_say_so(
@@ -74,7 +77,7 @@ def test_features_in_bfloat16_say_so(
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     words = [*trained, "--protocol", "knn", "--hold-out", "subject=1", "--precision", "bfloat16"]
     results = evaluated(capsys, *words)
-    assert "Features were computed in bfloat16." in results["notes"]
+    assert results["protocols"]["knn"]["caveats"] == ["Features were computed in bfloat16."]
     assert results["command"].endswith("--hold-out subject=1 --precision bfloat16")
     assert run(["evaluate", *map(str, trained), "--precision", "float16"]) == 2
     assert "float32" in capsys.readouterr().err
@@ -95,7 +98,7 @@ def test_the_numbers_are_those_of_the_features(
     }
     for system, vectors in features.items():
         parts = [Labelled(vectors(store, rows), store.labels[rows], len(store.classes)) for rows in (train, test)]
-        assert systems[system]["seeds"] == {"1": knn(*parts, model.recipe.protocols.knn).accuracy}
+        assert systems[system]["seeds"] == {"1": knn(*parts, KnnSettings()).accuracy}
 
 
 def test_json_goes_to_stdout_and_equals_the_file(
@@ -108,7 +111,7 @@ def test_json_goes_to_stdout_and_equals_the_file(
     assert results["protocols"]["knn"]["title"] == "3-NN by cosine"
     assert not (folder / "report.html").exists()
     held = results["data"]["clips"]["test"]
-    assert results["notes"][-1:] == [
+    assert results["caveats"][-1:] == [
         f"{held} of the {held} test clips were seen when the encoder was trained: "
         "that was on the training part of xview."
     ]
@@ -121,7 +124,8 @@ def test_the_command_in_the_results_gives_the_same_numbers(
     first = evaluated(capsys, out, store, "--seed", "0", "--no-report")
     assert first["command"] == f"skelact evaluate {out} {store} --protocol linear,knn --split xview --seeds 0"
     again = evaluated(capsys, *first["command"].split()[2:], "--no-report")
-    assert again["protocols"] == first["protocols"]
+    for key, entry in first["protocols"].items():
+        assert again["protocols"][key]["systems"] == entry["systems"]
 
 
 def test_a_model_folder_can_be_measured(
@@ -223,7 +227,7 @@ def test_all_protocols_in_one_call_and_streams_fused(
     )
     fused = json.loads(capsys.readouterr().out)
     assert list(fused["protocols"]) == [*whole, *few[:4]]
-    assert fused["settings"]["data"]["stream"] == "joint + bone"
+    assert fused["stream"] == "joint + bone"
     assert fused["protocols"]["knn"]["systems"]["raw"]["seeds"] == raw[0]["seeds"]
     page = tmp_path / "both.html"
     assert run(["report", str(tmp_path / "both"), "-o", str(page)]) == 0

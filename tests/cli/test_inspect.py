@@ -90,8 +90,8 @@ def test_damage_is_reported(store: Path, capsys: pytest.CaptureFixture[str]) -> 
     shard.write_bytes(bytes(content))
     capsys.readouterr()
     assert run(["inspect", str(store)]) == 2
-    message = f"skelact: {shard}: changed since it was written; import again with --overwrite\n"
-    assert capsys.readouterr().err == message
+    again = "changed since it was written; import again with --overwrite"
+    assert capsys.readouterr().err == f"skelact: {shard}: sequence 'mover-000005' {again}\n"
 
 
 def test_what_is_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

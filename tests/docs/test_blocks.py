@@ -14,7 +14,7 @@ What a page needs and a reader has anyway is said in HTML comments, which nobody
     ``file=name.py``          it is saved under this name, for later blocks, and not run
 ``<!-- docs-run: COMMANDS -->``: bash that prepares the folder; ``$CHECKOUT`` is the checkout.
 
-``./skelact``, ``./run-tests`` and ``python`` are there and use the Python that runs the tests; so is ``recipes``.
+``./skelact``, ``./run-tests`` and ``python`` are there and use the Python that runs the tests.
 """
 
 import os
@@ -128,7 +128,6 @@ def prepare(folder: Path) -> None:
     for name, line in launchers.items():
         (folder / name).write_text(f"#!/bin/sh\n{line}\n")
         (folder / name).chmod(0o755)
-    (folder / "recipes").symlink_to(CHECKOUT / "recipes")
 
 
 def check_needs(block: Block) -> None:

@@ -1,12 +1,16 @@
-"""Raw coordinates against resizing by hand."""
+"""Raw coordinates against resizing by hand, and the table of baselines."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from skelact.evaluation.baselines import BLOCK, raw_coordinates
+from skelact.evaluation import evaluate
+from skelact.evaluation.baselines import BASELINES, BLOCK, SYSTEMS, Baseline, raw_coordinates
+from skelact.report.html import write_report
+from skelact.report.text import text_table
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store
 from skelact.skeletons import KINECT20
@@ -58,3 +62,32 @@ def test_blocks_do_not_show(store_path: Path) -> None:
         alone = raw_coordinates(store, rows[place : place + 1], frames=3)[0]
         np.testing.assert_allclose(vectors[place], alone, rtol=0, atol=1e-6)
     assert told == [(BLOCK, BLOCK + 7), (BLOCK + 7, BLOCK + 7)]
+
+
+@pytest.mark.usefixtures("fake_model")
+def test_a_baseline_in_the_table_is_measured_and_shown(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line of the table is all: here features that know the label, which nothing beats."""
+
+    def build(_model: object, store: Store, _recipe: object, _precision: object) -> tuple[None, object]:
+        def embed(rows: NDArray, _change: object, report: object) -> NDArray:
+            report(len(rows), len(rows))  # type: ignore[operator]
+            return np.eye(3, dtype=np.float32)[store.labels[rows]]
+
+        return None, embed
+
+    monkeypatch.setitem(BASELINES, "oracle", Baseline("oracle", build, of_each_seed=False))  # type: ignore
+    monkeypatch.setitem(SYSTEMS, "oracle", "oracle")  # type: ignore[call-overload]
+    evaluation = evaluate(kit.write_seeds(tmp_path / "run", 0, 1), store_path, ["linear", "knn", "few-shot"])
+    for entry in evaluation.results.protocols.values():
+        assert list(entry.systems) == ["model", "untrained", "raw", "oracle"]
+        assert entry.systems["oracle"].value == 1
+    assert evaluation.results.protocols["linear"].versus["oracle"].gain <= 0
+    assert "oracle" in text_table(evaluation.results)
+    assert "oracle" in write_report(evaluation).read_text()
+
+
+def test_every_baseline_has_a_name_of_its_own() -> None:
+    assert list(SYSTEMS) == ["model", *BASELINES]
+    assert len(set(SYSTEMS.values())) == len(SYSTEMS)

@@ -12,7 +12,7 @@ from skelact.evaluation import Evaluation, evaluate
 from skelact.heads.labelled import Labelled
 from skelact.heads.linear_probe import linear_probe, train_probe
 from skelact.heads.subsets import validation_groups, validation_part
-from skelact.report.table import text_table
+from skelact.report.text import text_table
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 CHOOSE = ("linear.choose=true", "linear.candidates=[0.0001, 0.5, 1e30]", "linear.weight_decay=0.01")
@@ -25,7 +25,7 @@ def run(kit: SimpleNamespace, tmp_path: Path) -> Path:
 
 
 def parts_of(evaluation: Evaluation, system: str) -> tuple[Labelled, Labelled]:
-    parts = evaluation.parts
+    parts = evaluation.split
     labels = [evaluation.store.labels[rows] for rows in (parts.train, parts.test)]
     train, test = (Labelled(v, y, 3) for v, y in zip(evaluation.vectors[system], labels, strict=True))
     return train, test
@@ -44,27 +44,27 @@ def by_hand(evaluation: Evaluation, system: str, learnt: np.ndarray, held: np.nd
 def test_the_best_on_validation_clips_is_taken_and_trained_on_all(run: Path, store_path: Path) -> None:
 
     evaluation = evaluate(run, store_path, ["linear"], settings=CHOOSE)
-    store, rows = evaluation.store, evaluation.parts.train
+    store, rows = evaluation.store, evaluation.split.train
     split = validation_part(store.labels[rows], store.columns["name"][rows].tolist(), 0.2, 0)
     for system in ("model", "untrained"):
         found = by_hand(evaluation, system, *split)
         best = max(found, key=lambda lr: (found[lr], -lr))
-        values = evaluation.results["protocols"]["linear"]["systems"][system]
-        assert values["chosen"]["0"] == {"lr": best, "validation_accuracy": found[best]}
+        values = evaluation.results.protocols["linear"].systems[system]
+        assert values.chosen["0"] == {"lr": best, "validation_accuracy": found[best]}
         again = linear_probe(
             *parts_of(evaluation, system), replace(evaluation.recipe.protocols.linear, lr=best), 0
         )
-        assert values["seeds"]["0"] == again.accuracy
-        assert values["curves"]["0"] == list(again.curve)
-    assert evaluation.results["protocols"]["linear"]["systems"]["model"]["chosen"]["0"]["lr"] == 0.5
+        assert values.seeds["0"] == again.accuracy
+        assert values.curves["0"] == again.curve
+    assert evaluation.results.protocols["linear"].systems["model"].chosen["0"]["lr"] == 0.5
     assert "linear probe, trained encoder: learning rate 0.5" in text_table(evaluation.results)
 
 
 def test_nobody_is_learnt_from_and_chosen_on(run: Path, store_path: Path) -> None:
     evaluation = evaluate(run, store_path, ["linear"], settings=(*CHOOSE, "linear.validate=subject"))
-    groups = np.array([str(v) for v in evaluation.store.columns["subject"][evaluation.parts.train]])
+    groups = np.array([str(v) for v in evaluation.store.columns["subject"][evaluation.split.train]])
     found = by_hand(evaluation, "model", *validation_groups(groups, 0.2, 0))
-    chosen = evaluation.results["protocols"]["linear"]["systems"]["model"]["chosen"]["0"]
+    chosen = evaluation.results.protocols["linear"].systems["model"].chosen["0"]
     assert chosen["validation_accuracy"] == max(found.values())
 
 
@@ -75,13 +75,13 @@ def test_the_test_part_has_no_say(kit: SimpleNamespace, store_path: Path, run: P
     wrong = [replace(one, label="bow") if one.tags["camera"] == 3 else one for one in people]
     first = evaluate(run, store_path, ["linear"], settings=CHOOSE)
     other = evaluate(run, kit.write_store(tmp_path / "wrong", wrong), ["linear"], settings=CHOOSE)
-    chosen = [e.results["protocols"]["linear"]["systems"]["raw"]["chosen"] for e in (first, other)]
+    chosen = [e.results.protocols["linear"].systems["raw"].chosen for e in (first, other)]
     assert chosen[0] == chosen[1]
 
 
 def test_without_it_nothing_is_chosen(run: Path, store_path: Path) -> None:
     results = evaluate(run, store_path, ["linear"]).results
-    assert all(values["chosen"] == {} for values in results["protocols"]["linear"]["systems"].values())
+    assert all(values.chosen == {} for values in results.protocols["linear"].systems.values())
     assert "Chosen" not in text_table(results)
 
 
@@ -92,7 +92,7 @@ def test_without_it_nothing_is_chosen(run: Path, store_path: Path) -> None:
             ("linear.candidates=[]",),
             "linear.choose needs learning rates to choose from: linear.candidates is empty",
         ),
-        (("linear.validation=1.0",), "linear.validation must lie between 0 and 1, got 1.0"),
+        (("linear.validation=1.0",), "settings: linear.validation must be above 0 and below 1, got 1.0"),
         (
             ("linear.candidates=[1e30, 2e30]",),
             "the linear probe diverged at all of linear.candidates [1e+30, 2e+30]; add lower ones",

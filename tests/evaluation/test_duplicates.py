@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skelact.evaluation.duplicates import copied_from
-from skelact.evaluation.split import labelled_parts
+from skelact.evaluation.duplicates import duplicates_of
+from skelact.evaluation.split import labelled_split
 from skelact.sequences import Sequence
 from skelact.sequences.store import Store
 from skelact.skeletons import KINECT20
@@ -27,7 +27,7 @@ def test_the_first_original_is_named_and_near_misses_are_none(kit: SimpleNamespa
         replace(original, name="cut", positions=original.positions[:-1], tags=test),
     ]
     store = Store(kit.write_store(tmp_path / "s", people))
-    assert copied_from(store, labelled_parts(store, "xview")).tolist() == [1, -1, -1]
+    assert duplicates_of(store, labelled_split(store, "xview")).tolist() == [1, -1, -1]
 
 
 def test_the_same_numbers_in_another_shape_are_no_copy(kit: SimpleNamespace, tmp_path: Path) -> None:
@@ -35,4 +35,4 @@ def test_the_same_numbers_in_another_shape_are_no_copy(kit: SimpleNamespace, tmp
     alone = Sequence(numbers, KINECT20, 30.0, "alone", "bow", tags={"camera": 1})
     two = Sequence(numbers.reshape(2, 2, 20, 3), KINECT20, 30.0, "two", "bow", tags={"camera": 3})
     store = Store(kit.write_store(tmp_path / "s", [alone, two]))
-    assert copied_from(store, labelled_parts(store, "xview")).tolist() == [-1]
+    assert duplicates_of(store, labelled_split(store, "xview")).tolist() == [-1]

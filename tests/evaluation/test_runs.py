@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from skelact.errors import UserError
-from skelact.evaluation.runs import load_models, run_folders
+from skelact.errors import FileError, UserError
+from skelact.evaluation.runs import load_models, protocol_settings, run_folders
+from skelact.settings import ProtocolSettings
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("fake_model")
 def test_a_run_of_one_seed_is_itself(kit: SimpleNamespace, tmp_path: Path) -> None:
     run = kit.write_run(tmp_path / "run")
     assert run_folders(run) == [run]
-    assert [model.recipe for model in load_models(run, [0])] == [kit.recipe]
+    assert [model.recipe for model in load_models(run, [0])] == [replace(kit.recipe, protocols=ProtocolSettings())]
 
 
 def test_seeds_come_in_their_order_as_numbers(kit: SimpleNamespace, tmp_path: Path) -> None:
@@ -63,3 +64,31 @@ def test_seeds_of_different_settings_are_refused(kit: SimpleNamespace, tmp_path:
         "seeds 0 and 1 were trained with different settings, so they have no common mean: "
         "train.epochs is 451 and 3"
     )
+
+
+def test_how_a_run_is_measured_comes_from_its_config(kit: SimpleNamespace, tmp_path: Path) -> None:
+    run = kit.write_run(tmp_path / "run")
+    assert protocol_settings(run) == (kit.recipe.protocols, [])
+    (run / "config.toml").unlink()
+    assert protocol_settings(run) == (ProtocolSettings(), [])
+
+
+def test_settings_of_another_version_are_left_out_and_named(kit: SimpleNamespace, tmp_path: Path) -> None:
+    run = kit.write_run(tmp_path / "run")
+    path = run / "config.toml"
+    text = path.read_text().replace("[linear]\n", "[linear]\nrate = 3.0\n").replace("k = 1\n", "k = -4\n")
+    path.write_text(text + "\n[nearest]\nk = 3\n")
+    found, caveats = protocol_settings(run)
+    assert found == kit.recipe.protocols
+    assert caveats == [
+        f"The setting {name} of config.toml is not one of this version and was left out."
+        for name in ("linear.rate", "knn.k", "nearest.k")
+    ]
+
+
+def test_a_damaged_config_is_one_sentence(kit: SimpleNamespace, tmp_path: Path) -> None:
+    run = kit.write_run(tmp_path / "run")
+    for damaged in (b"[linear", b"\xff\xfe", b"x = " + b"[" * 5000, b"x = " + b"9" * 5000):
+        (run / "config.toml").write_bytes(damaged)
+        with pytest.raises(FileError, match=r"config.toml: no TOML \(.*\). It says how the run was trained"):
+            protocol_settings(run)

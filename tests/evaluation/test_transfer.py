@@ -9,7 +9,7 @@ import pytest
 from skelact.errors import UserError
 from skelact.evaluation import evaluate
 from skelact.report.html import write_report
-from skelact.report.table import text_table
+from skelact.report.text import text_table
 from skelact.sequences.mapped import MappedStore
 from skelact.skeletons import KINECT20, NTU25
 
@@ -28,9 +28,9 @@ def test_what_was_trained_on_and_measured_on_is_told(
 ) -> None:
     run = kit.write_run(tmp_path / "run", fingerprint="another", dataset="nw-ucla")
     evaluation = evaluate(run, store_path, ["knn"], "xview")
-    assert evaluation.results["model"]["dataset"] == "nw-ucla"
-    assert evaluation.results["data"]["dataset"] == "people"
-    assert evaluation.results["notes"] == ["The encoder was trained on nw-ucla, and is measured on people."]
+    assert evaluation.results.model["dataset"] == "nw-ucla"
+    assert evaluation.results.data.dataset == "people"
+    assert evaluation.results.every_caveat == ["The encoder was trained on nw-ucla, and is measured on people."]
     assert text_table(evaluation.results).startswith(
         "trained on nw-ucla, measured on people, xview: 24 test clips"
     )
@@ -51,13 +51,13 @@ def test_another_skeleton_is_mapped_where_asked(kit: SimpleNamespace, ntu_store:
     evaluation = evaluate(run, ntu_store, ["knn", "linear"], map_joints=True)
     assert isinstance(evaluation.store, MappedStore)
     results = evaluation.results
-    assert (results["data"]["skeleton"], results["data"]["mapped_to"]) == ("ntu25", "kinect20")
-    assert results["notes"] == [
+    assert (results.data.skeleton, results.data.mapped_to) == ("ntu25", "kinect20")
+    assert results.every_caveat == [
         "Joints of ntu25 were mapped by their names to kinect20, which the encoder was trained on."
     ]
-    assert results["command"].endswith("--split xview --map-joints")
+    assert results.command.endswith("--split xview --map-joints")
     assert evaluation.store.positions(0).shape[2] == len(KINECT20)
-    assert np.isfinite(results["protocols"]["linear"]["systems"]["raw"]["value"])
+    assert np.isfinite(results.protocols["linear"].systems["raw"].value)
     write_report(evaluation)  # draws mapped clips
 
 
@@ -66,5 +66,5 @@ def test_mapping_a_store_of_the_same_skeleton_changes_nothing(
 ) -> None:
     run = kit.write_run(tmp_path / "run")
     plain, asked = (evaluate(run, store_path, ["knn"], map_joints=asked).results for asked in (False, True))
-    assert plain["protocols"] == asked["protocols"]
-    assert plain["command"] == asked["command"]
+    assert plain.protocols["knn"].systems == asked.protocols["knn"].systems
+    assert plain.command == asked.command

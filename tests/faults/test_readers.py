@@ -123,6 +123,18 @@ NTU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
         lambda: changed(3, "me 0 1 1 1 1 0 0 0 2"),
         "line 3: expected the 10 values of body 1 of frame 1, its identity first, got 'me 0 1 1 1 1 0 0 0 2'",
     ),
+    "an identity of many digits": (
+        lambda: changed(3, "7" * 5000 + " 0 1 1 1 1 0 0 0 2"),
+        f"line 3: expected the 10 values of body 1 of frame 1, its identity first, got '{'7' * 30}...'",
+    ),
+    "frames without end": (
+        lambda: changed(1, "9" * 18),
+        f"line 113: the file announces {'9' * 18} frames and ends after 4. Truncated copy?",
+    ),
+    "bodies without end": (
+        lambda: changed(2, "9" * 18),
+        "line 30: expected the 10 values of body 2 of frame 1, its identity first, got '0'",
+    ),
     "another number of joints": (
         lambda: changed(4, "20"),
         "line 4: body 1 of frame 1 has 20 joints, expected 25 (Kinect v2)",
@@ -275,6 +287,18 @@ NW_UCLA_FAULTS = {
     ),
     "no label": (nw_ucla(label=None), '"label" must be the number of the action, got null'),
     "a label that is none": (nw_ucla(label="throw"), '"label" must be the number of the action, got "throw"'),
+    "a label of many digits": (
+        nw_ucla().replace('"label": 1', '"label": ' + "1" * 200),
+        '"label" must be the number of the action, got 1.1111111111111111e+199',
+    ),
+    "a label that never ends": (
+        nw_ucla().replace('"label": 1', '"label": ' + "1" * 5000),
+        '"label" must be the number of the action, got Infinity',
+    ),
+    "a coordinate that never ends": (
+        nw_ucla().replace("2.5", "1" * 5000, 1),
+        "frame 1 has a coordinate that is not a finite number",
+    ),
     "no frames": (nw_ucla(skeletons=[]), "no frames in this recording"),
     "a joint lost": (nw_ucla(skeletons=[FRAME, FRAME[1:]]), "frame 2 is (19, 3), expected (20, 3) numbers"),
     "other joints in all frames": (
@@ -295,7 +319,7 @@ NW_UCLA_FAULTS = {
     ),
     "a huge number": (
         nw_ucla(skeletons=[[[1, 10**400, 3], *FRAME[1:]]]),
-        "frame 1 is not all numbers, expected (20, 3) numbers",
+        "frame 1 has a coordinate that is not a finite number",
     ),
     "infinite": (
         nw_ucla(skeletons=[FRAME, [[1, float("inf"), 3], *FRAME[1:]]]),
@@ -435,10 +459,22 @@ ARRAY_FAULTS = {
         npz(a=np.array([{"a": 1}], dtype=object)),
         "the array file holds pickled objects, which are not read",
     ),
-    "cut": (npy(BODY_ARRAY)[:2000], "the array file is broken. Truncated copy?"),
-    "cut in the header": (npy(BODY_ARRAY)[:30], "the array file is broken. Truncated copy?"),
-    "a cut archive": (npz(a=BODY_ARRAY)[:2000], "the array file is broken. Truncated copy?"),
-    "an archive of other files": (zipped(readme="hello"), "the array holds |S5, expected numbers"),
+    "cut": (
+        npy(BODY_ARRAY)[:2000],
+        "the array file is broken ((6, 25, 3) of float64, 3,600 bytes, and it has 1,872). Truncated copy?",
+    ),
+    "cut in the header": (
+        npy(BODY_ARRAY)[:30],
+        "the array file is broken (it ends in its header). Truncated copy?",
+    ),
+    "a cut archive": (
+        npz(a=BODY_ARRAY)[:2000],
+        "the array file is broken (File is not a zip file). Truncated copy?",
+    ),
+    "an archive of other files": (
+        zipped(readme="hello"),
+        "holds 0 arrays, name one with the option key. Arrays: none",
+    ),
     "an archive of several": (
         npz(x=BODY_ARRAY, y=BODY_ARRAY),
         "holds 2 arrays, name one with the option key. Arrays: x, y",

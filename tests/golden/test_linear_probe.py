@@ -65,16 +65,25 @@ def literal(
 @pytest.mark.parametrize("seed", [0, 5])
 def test_equals_running_the_frozen_encoder_in_every_epoch(store: Store, seed: int) -> None:
     model = Model.untrained(RECIPE, store, seed)
-    expected, curve = literal(model, store, RECIPE.linear, seed)
+    expected, curve = literal(model, store, RECIPE.protocols.linear, seed)
     train, test = (
         Labelled(model.embed(store, rows), store.labels[rows], len(store.classes)) for rows in store.parts("xview")
     )
     logits: list[np.ndarray] = []
     train_probe(
-        train, RECIPE.linear, seed, lambda _, probe: logits.append(probe.logits(probe.features(test.vectors)))
+        train,
+        RECIPE.protocols.linear,
+        seed,
+        lambda _, probe: logits.append(probe.logits(probe.features(test.vectors))),
     )
-    assert len(logits) == RECIPE.linear.epochs
+    assert len(logits) == RECIPE.protocols.linear.epochs
+    rounding = 1e-5 * max(np.abs(one).max() for one in expected)  # of sums of some hundred float32, in any order
     for ours, theirs in zip(logits, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
-    assert np.abs(logits[-1] - logits[0]).max() > 1e-3  # something was learnt in between
-    assert list(linear_probe(train, test, RECIPE.linear, seed).curve) == curve
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=rounding)
+    assert np.abs(logits[-1] - logits[0]).max() > 100 * rounding  # something was learnt in between
+    own_curve = linear_probe(train, test, RECIPE.protocols.linear, seed).curve
+    for own_share, share, scores in zip(own_curve, curve, expected, strict=True):
+        best = np.sort(scores, axis=1)[:, -2:]
+        tied = float((best[:, 1] - best[:, 0] < 2 * rounding).mean())  # rounding decides here
+        assert tied < 0.1
+        assert abs(own_share - share) <= tied

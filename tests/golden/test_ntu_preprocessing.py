@@ -45,3 +45,16 @@ def test_ntu_agcn_equals_the_published_result_from_raw_positions(shared: Path, n
     positions = np.where((raw == 0).all(axis=-1, keepdims=True), np.nan, raw)
     cleaned = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
     np.testing.assert_allclose(published(cleaned.positions, 300), golden["normalised"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["second_leaves_40", "both_leave_55", "second_from_5_to_44", "second_gap_20_to_29", "first_leaves_50"],
+)
+def test_people_who_come_late_leave_or_are_lost_for_a_while(shared: Path, case: str) -> None:
+    with np.load(shared / "golden" / "ntu_who_leaves.npz") as golden:
+        assert len(golden.files) == 10, "a case that is not tested here"
+        raw, normalised = golden[f"{case}/raw"].transpose(1, 3, 2, 0), golden[f"{case}/normalised"]
+    positions = np.where((raw == 0).all(axis=-1, keepdims=True), np.nan, raw)
+    cleaned = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
+    np.testing.assert_allclose(published(cleaned.positions, len(raw)), normalised, rtol=0, atol=1e-5)

@@ -116,10 +116,10 @@ def test_scores_of_one_neighbour_are_the_highest_similarity_of_each_class() -> N
     assert (outcome.scores[:, 3] < -1).all()  # nothing is known of it
 
 
-def test_the_answer_has_the_largest_score_where_float32_sees_no_difference() -> None:
+def test_of_clips_whose_similarity_rounds_to_the_same_the_earlier_wins() -> None:
     gallery = Labelled(np.array([[1, 1e-4], [1, 0.9e-4]], np.float32), np.array([0, 1]), 2)
     outcome = knn(gallery, Labelled(np.array([[1, 0]], np.float32), np.array([1]), 2), KnnSettings())
-    assert outcome.predicted.tolist() == outcome.scores.argmax(axis=1).tolist() == [1]
+    assert outcome.predicted.tolist() == outcome.scores.argmax(axis=1).tolist() == [0]
 
 
 def test_nothing_right_to_find_counts_as_zero() -> None:

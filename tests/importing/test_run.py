@@ -349,7 +349,8 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError) as caught:
         import_recordings(tmp_path / "in", tmp_path / "file" / "out")
-    assert str(caught.value) == f"the store {tmp_path / 'file' / 'out'} cannot be written: Not a directory"
+    mend = "Choose a folder that you may write to."
+    assert str(caught.value) == f"the store {tmp_path / 'file' / 'out'} cannot be written: Not a directory. {mend}"
 
 
 def boxes(height: float) -> np.ndarray:

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from skelact.methods.parts import Queue, follow, info_nce, momentum_copy, projector
 from torch import nn
+
+from skelact.methods.losses import info_nce
+from skelact.methods.momentum import Queue, ema_update, momentum_copy
+from skelact.methods.projectors import projector
 
 
 def unit(rows: int, width: int, seed: int) -> torch.Tensor:
@@ -72,7 +75,7 @@ def test_follow_moves_parameters_by_the_momentum_and_no_buffers() -> None:
         for parameter in module.parameters():
             parameter.add_(1.0)
         module[1].running_mean.add_(5.0)
-    follow(twin, module, momentum=0.9)
+    ema_update(twin, module, momentum=0.9)
     for old, new in zip(before, twin.parameters(), strict=True):
         torch.testing.assert_close(new, 0.9 * old + 0.1 * (old + 1.0))
     assert np.allclose(twin[1].running_mean.numpy(), 0.0)

@@ -8,8 +8,11 @@ import torch
 from skelact.errors import UserError
 from skelact.importing.run import import_recordings
 from skelact.models import Model
-from skelact.sequences.store import Store
+from skelact.models.model import load_clips
+from skelact.sequences import Sequence
+from skelact.sequences.store import Store, StoreWriter
 from skelact.settings import DataSettings, Recipe, SCDNetEncoderSettings
+from skelact.skeletons import SBU15
 
 RECIPE = Recipe(
     data=DataSettings(frames=16), encoder=SCDNetEncoderSettings(graph_widths=(4,), width=16, heads=2, dropout=0.1)
@@ -84,7 +87,7 @@ def test_missing_and_broken_models_are_named(store: Store, tmp_path: Path) -> No
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match=r"model.safetensors cannot be read: .*Damaged copy\?"):
+    with pytest.raises(UserError, match=r"model.safetensors is damaged: it does not match its checksum in model"):
         Model.load(folder)
     weights.unlink()
     with pytest.raises(UserError, match="weights .*model.safetensors not found"):
@@ -93,11 +96,14 @@ def test_missing_and_broken_models_are_named(store: Store, tmp_path: Path) -> No
     description = json.loads((folder / "model.json").read_text())
     description["recipe"]["encoder"]["width"] = 32
     (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"model.json is damaged: its checksum does not match what it says"):
+        Model.load(folder)
+    (folder / "model.json").write_text(json.dumps(description | {"format": 1}))
     with pytest.raises(UserError, match=r"do not fit: .* is \(16, .*expected \(32, "):
         Model.load(folder)
     description["format"] = 99
     (folder / "model.json").write_text(json.dumps(description))
-    with pytest.raises(UserError, match="format 99, this version reads format 1"):
+    with pytest.raises(UserError, match="format 99, this version reads format 2 and 1"):
         Model.load(folder)
 
 
@@ -105,3 +111,18 @@ def test_a_run_of_several_seeds_is_explained(tmp_path: Path, store: Store) -> No
     Model.untrained(RECIPE, store, seed=0).save(tmp_path / "run" / "seed-0")
     with pytest.raises(UserError, match="It is a run of several seeds: seed-0"):
         Model.load(tmp_path / "run")
+
+
+def test_clips_come_with_confidence_where_there_is_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sure = rng.integers(0, 3, (6, 1, 15)).astype(np.float32) / 2
+    with StoreWriter(tmp_path / "store") as writer:
+        for number, confidence in enumerate((None, sure)):
+            writer.add(Sequence(rng.normal(size=(6, 1, 15, 3)), SBU15, 15.0, f"{number}", confidence=confidence))
+        writer.finish()
+    store, rows = Store(tmp_path / "store"), np.array([1, 0])
+    assert load_clips(store, np.array([0]), 2).confidence is None
+    batch = load_clips(store, rows, 2)
+    assert batch.confidence is not None
+    np.testing.assert_array_equal(batch.confidence[0, :, :1], sure)
+    np.testing.assert_array_equal(batch.confidence[1], batch.valid[1])

@@ -166,8 +166,8 @@ def test_what_is_no_confidence(change: Any, message: str, tmp_path: Path) -> Non
     [
         ({"fps": "29,97"}, "fps must be float, got '29,97'"),
         ({"fps": True}, "fps must be float, got True"),
-        ({"fps": 0}, "fps must be more than 0 and at most 100000, got 0.0"),
-        ({"fps": float("nan")}, "fps must be more than 0 and at most 100000, got nan"),
+        ({"fps": 0}, "fps must be above 0 and at most 100000, got 0.0"),
+        ({"fps": float("nan")}, "fps must be a finite number, got nan"),
         ({"up": "z"}, "unknown up 'z'; did you mean '-z'? Known: +x, +y, +z, -x, -y, -z"),
         ({"unit": "inch"}, "unknown unit 'inch'. Known: cm, image, m, mm, px"),
         ({"zeros_missing": "yes"}, "zeros_missing must be bool, got 'yes'"),

@@ -222,7 +222,7 @@ def test_a_folder_that_makes_no_sense(fault: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fps": 0}, "format openpose: fps must be more than 0 and at most 100000, got 0.0"),
+        ({"fps": 0}, "format openpose: fps must be above 0 and at most 100000, got 0.0"),
         ({"fps": "fast"}, "format openpose: fps must be float, got 'fast'"),
         ({"unit": "m"}, "format openpose: unknown unit 'm'. Known: image, px"),
         ({"speed": 1}, "unknown option of format openpose 'speed'. Known: fps, unit"),

@@ -202,7 +202,7 @@ def test_what_is_no_pickle_or_a_hostile_one(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"skeleton": "coco"}, "unknown skeleton 'coco'; did you mean 'coco18'?"),
-        ({"fps": -1}, "format pyskl: fps must be more than 0 and at most 100000, got -1.0"),
+        ({"fps": -1}, "format pyskl: fps must be above 0 and at most 100000, got -1.0"),
         ({"split": "xsub"}, "unknown option of format pyskl 'split'. Known: classes, fps, skeleton, unit"),
     ],
 )

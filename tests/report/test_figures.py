@@ -183,4 +183,4 @@ def test_missing_joints_and_frames_leave_gaps() -> None:
     bones = "".join(path.get("d", "") for path in parse(html).iter("path"))
     assert bones.count("M") == 2 * len(KINECT20.bones) - 2
     nobody = figures.pose_strip(np.full((2, 1, 20, 3), np.nan), KINECT20, "+y")
-    assert nobody == "<p>Nothing was measured.</p>"
+    assert nobody == "<p>Nothing was observed.</p>"

@@ -139,7 +139,7 @@ def test_somebody_who_appears_elsewhere_is_another_person() -> None:
 def test_empty_frames_at_both_ends_go_and_those_between_stay() -> None:
     positions = standing(frames=8)
     positions[[0, 1, 4, 7]] = np.nan
-    confidence = np.arange(8 * 20, dtype=np.float32).reshape(8, 1, 20)
+    confidence = np.arange(8 * 20, dtype=np.float32).reshape(8, 1, 20) / 160
     trimmed = trim_ends(Sequence(positions, KINECT20, 30.0, confidence=confidence, track=np.arange(8)[:, None]))
     np.testing.assert_array_equal(trimmed.positions, positions[2:7])
     np.testing.assert_array_equal(trimmed.confidence, confidence[2:7])
@@ -522,13 +522,51 @@ def test_ntu_agcn_moves_somebody_who_comes_late_to_the_start() -> None:
     np.testing.assert_allclose(whole.positions, again.positions, atol=1e-6)
 
 
-def test_ntu_agcn_keeps_gaps_behind_the_first_frame() -> None:
+def test_confidence_goes_where_its_joint_goes() -> None:
     positions = np.nan_to_num(lively(5, NTU25, frames=10).positions, nan=0.5)
+    positions[:3, 1] = np.nan
+    positions[6, 1] = np.nan
+    sure = np.random.default_rng(0).random(positions.shape[:3]).astype(np.float32)
+    sequence = Sequence(positions, NTU25, 30.0, confidence=sure)
+    widest = keep_widest(sequence)
+    places = [0, 1] if np.array_equal(widest.positions[:, 0], positions[:, 0]) else [1, 0]
+    np.testing.assert_array_equal(widest.confidence, sure[:, places])
+    moved = sure.copy()
+    moved[:, 1] = sure[[3, 4, 5, 7, 8, 9, 3, 4, 5, 7], 1]  # as the person does
+    np.testing.assert_array_equal(get_cleaning("ntu-agcn")(sequence).confidence, moved[:, places])
+
+
+def test_what_was_filled_in_has_no_confidence() -> None:
+    positions = lively(3).positions.copy()
+    positions[4:6, 0, 2] = np.nan
+    sure = np.full(positions.shape[:3], 0.75, dtype=np.float32)
+    sequence = Sequence(positions, KINECT20, 30.0, confidence=sure)
+    filled = fill_gaps(sequence, 0.5)
+    assert filled.valid[4:6, 0, 2].all()
+    assert filled.confidence is not None
+    np.testing.assert_array_equal(filled.confidence, np.where(sequence.valid, np.float32(0.75), np.float32(0)))
+
+
+def test_all_recipes_keep_confidence() -> None:
+    positions = np.nan_to_num(lively(5, NTU25).positions, nan=0.5)
+    sequence = Sequence(positions, NTU25, 30.0, confidence=np.ones(positions.shape[:3]))
+    for name in (*CLEANINGS, "default,scale=bones,upright=clip"):
+        cleaned = get_cleaning(name)(sequence)
+        assert cleaned.confidence is not None
+        assert cleaned.confidence.shape == cleaned.valid.shape
+        assert (cleaned.confidence == 1).all()
+
+
+def test_ntu_agcn_repeats_who_leaves_and_keeps_gaps_in_the_middle() -> None:
+    positions = np.nan_to_num(lively(5, NTU25, frames=20).positions, nan=0.5)
     positions[4, 1] = np.nan
     positions[8:, 1] = np.nan
-    cleaned = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
-    seen = cleaned.valid.all(axis=2).sum(axis=0)
-    assert sorted(seen.tolist()) == [7, 10]
+    left = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
+    positions[:, 1] = positions[np.arange(20) % 8, 1]  # the own frames of that person, from the first on
+    stayed = get_cleaning("ntu-agcn")(Sequence(positions, NTU25, 30.0))
+    np.testing.assert_array_equal(left.positions, stayed.positions)
+    missing = [frame for person in range(2) for frame in np.flatnonzero(~left.valid[:, person].any(axis=1))]
+    assert missing == [4, 12]
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.sequences import Sequence, summary
+from skelact.sequences import Sequence
 from skelact.sequences.store import Store, StoreWriter
 from skelact.sequences.summary import summarise_sequence, summarise_store
 from skelact.skeletons import SBU15
@@ -112,13 +112,3 @@ def test_one_recording() -> None:
     assert (values["sequences"], values["frames"], values["labels"]) == (1, 10, {"a": 1})
     assert values["tags"] == {"camera": 2}
     assert summarise_sequence(clip(0)).values["fingerprint"] != summarise_sequence(clip(1)).values["fingerprint"]
-
-
-def test_what_was_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = written(tmp_path, *[clip(seed) for seed in range(5)])
-    whole = summarise_store(store).to_dict()
-    times: list[int] = []
-    monkeypatch.setattr(summary, "HELD_BYTES", 2 * store.positions(0).nbytes)
-    monkeypatch.setattr(store, "let_go", lambda: times.append(1))
-    assert summarise_store(store).to_dict() == whole
-    assert len(times) == 1  # after three of five

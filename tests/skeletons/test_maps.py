@@ -99,6 +99,16 @@ def test_what_was_not_measured_is_not_made_up() -> None:
     assert np.isfinite(made[[0, 1, 3]]).all()
 
 
+def test_what_is_made_is_as_sure_as_the_least_sure_part() -> None:
+    sure = np.random.default_rng(0).random((4, 2, len(SBU15))).astype(np.float32)
+    made = joint_map(SBU15, KINECT20).apply_to_confidence(sure)
+    hips = [SBU15.index("left_hip"), SBU15.index("right_hip")]
+    np.testing.assert_array_equal(made[..., KINECT20.index("pelvis")], sure[..., hips].min(axis=-1))
+    np.testing.assert_array_equal(made[..., KINECT20.index("head")], sure[..., SBU15.index("head")])
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(joint_map(SBU15, SBU15).apply_to_confidence(sure), sure)
+
+
 def test_in_two_dimensions_too() -> None:
     positions = people(KINECT20)
     flat = joint_map(KINECT20, NTU25).apply(positions[..., :2])
@@ -122,6 +132,8 @@ def test_what_nothing_defines_stays_missing() -> None:
     }
     assert np.isnan(made[[KINECT20.index(name) for name in mapped.missing]]).all()
     assert "left_wrist" not in mapped.missing  # where the hand is
+    sure = mapped.apply_to_confidence(np.ones((2, 7), dtype=np.float32))
+    assert sorted(np.flatnonzero(sure[0] == 0)) == sorted(KINECT20.index(name) for name in mapped.missing)
 
 
 def test_a_map_that_finds_less_than_half_is_refused() -> None:

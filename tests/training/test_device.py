@@ -29,9 +29,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 from skelact.batches import Batch, collate, downstream_clip
 from skelact.batches.mask import _network
 from skelact.encoders import build_encoder
-from skelact.methods import METHODS, Method, build_method
+from skelact.methods import METHODS, ClosedFormMethod, Method, build_method
 from skelact.settings import (
     DataSettings,
+    MethodSettings,
     Recipe,
     SCDNetEncoderSettings,
     SCDNetSettings,
@@ -50,6 +51,7 @@ RECIPE = Recipe(
     encoder=SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.1),
     method=SCDNetSettings(queue=24, projection=8),
 )
+STEPPING = [kind.Settings() for kind in METHODS.values() if not issubclass(kind, ClosedFormMethod)]
 
 
 class PretendedGPU(TorchDispatchMode):
@@ -210,25 +212,26 @@ def train(gpu: PretendedGPU, method: Method, recipe: Recipe, lost: float = 0.0) 
     """One step."""
     optimizer = build_optimizer([p for p in method.parameters() if p.requires_grad], recipe.train)
     gpu.strict = True
-    take_step(method, optimizer, on_gpu(make_batch(lost)), (0, 0, 0), 0.0, recipe.train.precision)
+    batches = {feed: on_gpu(make_batch(lost)) for feed in method.feeds}
+    take_step(method, optimizer, batches, (0, 0, 0), 0.0, recipe.train.precision)
 
 
 @pytest.mark.parametrize(
-    ("name", "lost", "stream", "optimizer", "precision", "negatives"),
+    ("own", "lost", "stream", "optimizer", "precision"),
     [
-        *[(name, 0.0, "joint", "sgd", "bfloat16", "queue") for name in METHODS],
-        ("scdnet", 0.2, "bone", "adamw", "float32", "both"),
-        ("scdnet", 0.2, "motion", "sgd", "bfloat16", "batch"),
+        *[(method, 0.0, "joint", "sgd", "bfloat16") for method in STEPPING],
+        (replace(RECIPE.method, negatives="both", projector_norm=True), 0.2, "bone", "adamw", "float32"),
+        (replace(RECIPE.method, negatives="batch"), 0.2, "motion", "sgd", "bfloat16"),
     ],
 )
 def test_a_step_on_a_gpu_mixes_no_devices_and_asks_the_gpu_nothing(
-    gpu: PretendedGPU, name: str, lost: float, stream: str, optimizer: str, precision: str, negatives: str
+    gpu: PretendedGPU, own: MethodSettings, lost: float, stream: str, optimizer: str, precision: str
 ) -> None:
     recipe = replace(
         RECIPE,
         data=replace(RECIPE.data, stream=stream),
         views=replace(RECIPE.views, noise=0.02, upright=stream == "bone"),
-        method=replace(RECIPE.method, name=name, negatives=negatives, projector_norm=negatives == "both"),
+        method=own,
         train=TrainSettings(optimizer=optimizer, precision=precision),
     )
     train(gpu, make_method(recipe), recipe, lost)

@@ -42,7 +42,7 @@ class People:
 class Batch:
     """N clips, padded to the same numbers of frames and persons.
 
-    Convention: ``positions`` is finite everywhere and 0 where ``valid`` is false.
+    Convention: ``positions`` is finite everywhere; it and ``confidence`` are 0 where ``valid`` is false.
 
     Args:
         positions: (N, T, M, V, C) float.
@@ -51,6 +51,8 @@ class Batch:
         label: (N,) int64, index of the action, -1 where unknown.
         index: (N,) int64, where the clips come from: rows of a store.
         skeleton: the layout.
+        confidence: (N, T, M, V) float in [0, 1], how sure the recorder was of each joint; 1 in clips whose
+            recorder did not say, None where no clip of the batch has one.
         known: the ``people``, from those who know already; not kept by ``replace``, which may change ``valid``.
     """
 
@@ -60,6 +62,7 @@ class Batch:
     label: Tensor
     index: Tensor
     skeleton: Skeleton
+    confidence: Tensor | None = None
     known: InitVar[People | None] = None
 
     def __post_init__(self, known: People | None) -> None:
@@ -80,13 +83,16 @@ class Batch:
         return self.positions.device
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Batch":
-        """The same batch on a device, positions in ``dtype`` where given.
+        """The same batch on a device, positions and confidence in ``dtype`` where given.
 
         From pinned memory it is on its way to a GPU when this returns, and nobody has waited for it.
         """
         place = torch.device(device)
         there = self._each(lambda tensor: send(tensor, place))
-        return there if dtype is None else replace(there, positions=there.positions.to(dtype), known=self.people)
+        if dtype is None:
+            return there
+        confidence = None if there.confidence is None else there.confidence.to(dtype)
+        return replace(there, positions=there.positions.to(dtype), confidence=confidence, known=self.people)
 
     def ready_for(self, device: torch.device) -> "Batch":
         """The same batch, for a GPU in pinned memory, which it reads by itself."""
@@ -96,11 +102,14 @@ class Batch:
         """The same batch, of changed tensors that hold the same."""
         tensors = self.positions, self.valid, self.frames, self.label, self.index
         positions, valid, frames, label, index = map(change, tensors)
-        return Batch(positions, valid, frames, label, index, self.skeleton, known=self.people)
+        confidence = None if self.confidence is None else change(self.confidence)
+        return Batch(positions, valid, frames, label, index, self.skeleton, confidence, known=self.people)
 
     def with_positions(self, positions: Tensor, valid: Tensor) -> "Batch":
         """The same clips at other places; keeps the promise of 0 where not valid."""
-        return replace(self, positions=positions.masked_fill(~valid.unsqueeze(-1), 0.0), valid=valid)
+        confidence = self.confidence if self.confidence is None else self.confidence.masked_fill(~valid, 0.0)
+        positions = positions.masked_fill(~valid.unsqueeze(-1), 0.0)
+        return replace(self, positions=positions, valid=valid, confidence=confidence)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
@@ -125,6 +134,7 @@ def collate(
     persons: int = 0,
     label: Seq[int] | NDArray[np.int64] | None = None,
     index: Seq[int] | NDArray[np.int64] | None = None,
+    confidence: Seq[NDArray[np.floating] | None] | None = None,
 ) -> Batch:
     """A batch from clips of any length: the one place where NaN becomes 0 and ``valid`` false.
 
@@ -134,9 +144,11 @@ def collate(
         persons: number of persons M of the batch; that of the fullest clip when 0.
         label: (N,) action indices; -1 for all when None.
         index: (N,) rows; 0..N-1 when None.
+        confidence: N arrays (T_n, M_n, V) in [0, 1], None for a clip whose recorder gave none.
 
     Raises:
-        UserError: no clips, one with more people than ``persons`` or of another skeleton, too few labels.
+        UserError: no clips, one with more people than ``persons`` or of another skeleton, too few labels; a
+            confidence of another shape than its clip.
     """
     _check(clips, skeleton)
     most = max(clip.shape[1] for clip in clips)
@@ -160,6 +172,7 @@ def collate(
             whole[row, : clip.shape[1]] = ~lost.any(axis=(0, 2))
         else:
             there[row, : clip.shape[1]] = whole[row, : clip.shape[1]] = True
+    sure = _confidence(confidence, clips, valid)
     return Batch(
         positions=torch.from_numpy(padded),
         valid=torch.from_numpy(valid),
@@ -167,6 +180,7 @@ def collate(
         label=_numbers("label", label, np.full(len(clips), -1)),
         index=_numbers("index", index, np.arange(len(clips))),
         skeleton=skeleton,
+        confidence=None if sure is None else torch.from_numpy(sure),
         known=People(torch.from_numpy(there), torch.from_numpy(whole)),
     )
 
@@ -181,6 +195,24 @@ def _check(clips: Seq[NDArray[np.floating]], skeleton: Skeleton) -> None:
                 f"clip {number} of the batch is {clip.shape}, expected (frames, persons, {len(skeleton)}, "
                 f"{coordinates}): skeleton {skeleton.name}, coordinates as in clip 0"
             )
+
+
+def _confidence(
+    given: Seq[NDArray[np.floating] | None] | None, clips: Seq[NDArray[np.floating]], valid: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """(N, T, M, V) as ``Batch`` has it, from that of each clip."""
+    if given is None or all(one is None for one in given):
+        return None
+    if len(given) != len(clips):
+        raise UserError(f"{len(given)} values of confidence for {len(clips)} clips")
+    values = valid.astype(np.float32)
+    for row, (one, clip) in enumerate(zip(given, clips, strict=True)):
+        if one is None:
+            continue
+        if one.shape != clip.shape[:3]:
+            raise UserError(f"confidence of clip {row} of the batch is {one.shape}, expected {clip.shape[:3]}")
+        values[row, : clip.shape[0], : clip.shape[1]] *= one
+    return values
 
 
 def _numbers(name: str, given: Seq[int] | NDArray[np.int64] | None, default: NDArray[np.int64]) -> Tensor:

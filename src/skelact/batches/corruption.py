@@ -39,11 +39,9 @@ def change_rate(batch: Batch, rate: float) -> Batch:
     frames = ((batch.frames - 1) * rate + 1e-6).floor().long() + 1
     step = torch.arange(int(frames.max()), device=batch.device, dtype=torch.float64)
     last = (batch.frames - 1)[:, None]
-    positions, valid = between_frames(
-        batch, torch.zeros_like(batch.frames), (step / rate).expand(len(batch), -1).minimum(last.double()), last
-    )
+    changed = between_frames(batch, (step / rate).expand(len(batch), -1).minimum(last.double()), last)
     there = (step < frames[:, None])[:, :, None, None]
-    return replace(batch, frames=frames).with_positions(positions, valid & there)
+    return replace(changed, frames=frames).with_positions(changed.positions, changed.valid & there)
 
 
 def turn_about_vertical(batch: Batch, degrees: float, up: str) -> Batch:

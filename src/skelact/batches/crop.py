@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from skelact.batches.batch import Batch
-from skelact.batches.people import resize_people
 
 
 def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Batch:
@@ -25,42 +24,55 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     Returns:
         Batch of (N, frames, M, V, C).
     """
-    place, last = window_places(length, frames)
-    positions, valid = between_frames(batch, start, place, last)
-    frames_of_all = torch.full_like(batch.frames, frames)
-    return replace(batch, positions=positions, valid=valid, frames=frames_of_all, known=batch.people)
-
-
-def window_places(length: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Where the frames of a resized window lie in it, (N, frames) float64, and its last frame, (N, 1) int64."""
     step = torch.arange(frames, device=length.device, dtype=torch.float64) + 0.5
     last = (length - 1).unsqueeze(1)
-    return (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last), last
+    place = (step * (length / frames).unsqueeze(1) - 0.5).clamp(min=0.0).minimum(last)
+    resized = between_frames(batch, start[:, None] + place, start[:, None] + last)
+    return replace(resized, frames=torch.full_like(batch.frames, frames), known=batch.people)
 
 
-def between_frames(batch: Batch, start: Tensor, place: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions between the frames of each clip, linear.
+def between_frames(batch: Batch, place: Tensor, last: Tensor) -> Batch:
+    """Positions and confidence between the frames of each clip, linear.
 
     Between a measured and a missing neighbour the measured one counts alone.
 
     Args:
         batch: positions (N, T, M, V, C).
-        start: (N,) int64, the frame that places are counted from.
-        place: (N, F) float64, at least 0, at most ``last``.
-        last: (N, 1) int64, the last frame that may be read, counted from ``start``.
+        place: (N, F) float64, in frames, at least 0, at most ``last``.
+        last: (N, 1) int64, the last frame that may be read.
 
     Returns:
-        (N, F, M, V, C) positions and (N, F, M, V) bool where they are known.
+        Batch of (N, F, M, V, C); ``frames`` are still those of the clips.
     """
-    count, persons = len(batch), batch.positions.shape[2]
-    slot = torch.arange(count * persons, device=batch.device)
-    clip, person = slot // persons, slot % persons
-    place, last = (start[:, None] + place)[clip], (start[:, None] + last)[clip]
-    people = resize_people(batch, clip, person, place, last, bool(batch.people.whole.all()))
-    positions, valid = (
-        x.view(count, persons, *x.shape[1:2], *x.shape[3:]) for x in (people.positions, people.valid)
+    below = place.long()
+    above = (below + 1).minimum(last)
+    share = (place - below).to(batch.positions.dtype)[:, :, None, None]  # of the frame above
+    of_below, of_above = _frames(batch.valid, below) * (1 - share), _frames(batch.valid, above) * share
+    total = of_below + of_above
+    valid = total > 0
+    share = of_above / total.masked_fill(~valid, 1.0)
+
+    def between(x: Tensor, weight: Tensor) -> Tensor:
+        return _frames(x, below).lerp(_frames(x, above), weight)  # where neither was observed, both are 0
+
+    return replace(
+        batch,
+        positions=between(batch.positions, share.unsqueeze(-1)),
+        valid=valid,
+        confidence=None if batch.confidence is None else between(batch.confidence, share),
     )
-    return positions.transpose(1, 2), valid.transpose(1, 2)
+
+
+def _frames(x: Tensor, which: Tensor) -> Tensor:
+    """(N, T, ...) and frames (N, F) of each clip -> (N, F, ...)."""
+    rows = which + torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    return x.flatten(0, 1).index_select(0, rows.flatten()).view(*which.shape, *x.shape[2:])
+
+
+def random_crop_resize(batch: Batch, frames: int, min_crop: float, min_frames: int, rng: torch.Generator) -> Batch:
+    """A random window of each clip (see ``windows``), resized to ``frames``."""
+    shares = torch.rand(len(batch), 2, generator=rng, device=rng.device)
+    return crop_resize(batch, *windows(batch.frames, shares, min_crop, min_frames), frames)
 
 
 def windows(frames: Tensor, shares: Tensor, min_crop: float, min_frames: int) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from skelact.batches.augment import coins
 from skelact.batches.batch import Batch, send_small
 from skelact.skeletons import Skeleton
 
@@ -29,8 +30,11 @@ def grow_mask(skeleton: Skeleton, seeds: Tensor, hidden: int) -> Tensor:
 def sorting_network(score: Tensor) -> Tensor:
     """(N, V) indices that sort small scores (N, V), integers from 0 on, with the ties of a bitonic network.
 
-    The published masks were made with numpy's default argsort, which is such a network for short rows: equal
-    scores are neither kept in order nor reversed. The same network gives the same masks, on any device.
+    The published masks were made with numpy's default argsort, which promises nothing about ties. On processors
+    with AVX2 or AVX-512 its vector sort is such a network for short rows: equal scores are neither kept in order
+    nor reversed. On others it sorts in another way, and hides some joints in a tenth of all draws more. The
+    network here gives the frequencies that were measured of the published code. It compares whole numbers alone,
+    so the masks are the same on any processor and device.
 
     Score, lane and joint are packed into one number, so that a step is a minimum: of two equal scores that of the
     lower lane is the smaller number. In the upper lane of a pair score and lane are inverted: it keeps the larger.
@@ -84,6 +88,23 @@ def blocks_hidden(shares: Tensor, frames: int, block: int, hidden: int) -> Tenso
     mask = torch.zeros_like(shares, dtype=torch.bool)
     mask.scatter_(1, shares.argsort(dim=1, stable=True)[:, :hidden], True)
     return mask.repeat_interleave(block, dim=1)[:, :frames]
+
+
+def random_joint_mask(batch: Batch, seeds: int, hidden: int, probability: float, rng: torch.Generator) -> Batch:
+    """Hide ``hidden`` joints around ``seeds`` drawn ones, in the clips whose coin says so; see ``grow_mask``."""
+    if hidden == 0:
+        return batch
+    drawn = torch.randint(len(batch.skeleton), (len(batch), seeds), generator=rng, device=rng.device)
+    return hide_joints(batch, grow_mask(batch.skeleton, drawn, hidden) & coins(batch, probability, rng)[:, None])
+
+
+def random_frame_mask(batch: Batch, block: int, share: float, probability: float, rng: torch.Generator) -> Batch:
+    """Hide a ``share`` of the blocks of ``block`` frames, where a clip's coin says so; see ``blocks_hidden``."""
+    frames = batch.positions.shape[1]
+    blocks = -(-frames // block)
+    shares = torch.rand(len(batch), blocks, generator=rng, device=rng.device)
+    hidden = blocks_hidden(shares, frames, block, round(share * blocks))
+    return hide_frames(batch, hidden & coins(batch, probability, rng)[:, None])
 
 
 def hide_joints(batch: Batch, hidden: Tensor) -> Batch:

@@ -1,26 +1,15 @@
 """Views: augmented clips, the chain of SCD-Net from a batch to what an encoder is trained on."""
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from skelact.batches.augment import draw_noise, rotation_matrices, sides
-from skelact.batches.batch import Batch, send_small
-from skelact.batches.crop import centre_crop_resize, window_places
-from skelact.batches.draws import Counts, Decisions, decide, draw
-from skelact.batches.mask import grow_mask
-from skelact.batches.people import Changes, change_people, resize_people
+from skelact.batches.augment import random_mirror, random_noise, random_rotation, random_shear
+from skelact.batches.batch import Batch
+from skelact.batches.crop import centre_crop_resize, random_crop_resize
+from skelact.batches.mask import random_frame_mask, random_joint_mask
 from skelact.batches.streams import check_stream, to_stream
 from skelact.settings import DataSettings, ViewSettings
-
-try:
-    from skelact.batches import views_fast
-except ImportError:  # there was no C compiler when skelact was installed
-    views_fast = None  # type: ignore[assignment]
 
 
 def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator) -> Batch:
@@ -36,85 +25,32 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
         rng: generator on the batch's device; every draw comes from it.
 
     Returns:
-        Batch of (N, data.frames, M, V, C), time last in memory.
+        Batch of (N, data.frames, M, V, C).
     """
-    return random_views(batch, data, views, rng, 1)[0]
+    check_stream(data.stream)
+    joints, chance = len(batch.skeleton), views.probability
+    view = random_crop_resize(batch, data.frames, views.min_crop, views.min_frames, rng)
+    if views.noise:
+        view = random_noise(view, views.noise, rng)
+    view = to_stream(view, data.stream)
+    view = random_rotation(view, views.rotate_degrees, views.tilt_degrees, chance, rng, views.upright)
+    if views.flip:
+        view = random_mirror(view, chance, rng)
+    view = random_shear(view, views.shear, chance, rng)
+    seeds, hidden = max(round(views.seed_joints * joints), 1), round(views.hidden_joints * joints)
+    view = random_joint_mask(view, seeds, hidden, chance, rng)
+    view = random_frame_mask(view, views.block_frames, views.hidden_blocks, chance, rng)
+    return replace(view, known=batch.people.seen_in_part())
 
 
 def random_views(
     batch: Batch, data: DataSettings, views: ViewSettings, rng: torch.Generator, count: int = 2
 ) -> tuple[Batch, ...]:
-    """``count`` random views of every clip, each as ``random_view`` makes them."""
-    check_stream(data.stream)
-    rows, counts = count * len(batch), Counts.of(batch, data, views)
-    numbers, noise = draw(batch, counts, rng, rows), None
-    if views.noise:
-        noise = draw_noise((rows, data.frames, *batch.positions.shape[2:]), views.noise, rng)
-    on_cpu = batch.device.type == "cpu" and batch.positions.dtype == torch.float32
-    make = _compiled if on_cpu and views_fast else _with_torch
-    positions, valid = make(batch, counts, data, views, numbers, noise)
-    frames = torch.full_like(batch.frames, data.frames)
-    return tuple(
-        replace(batch, positions=x, valid=valid, frames=frames, known=batch.people.seen_in_part())
-        for x, valid in zip(positions.chunk(count), valid.chunk(count), strict=True)
-    )
+    """``count`` random views of every clip, one after another, each as ``random_view`` makes them."""
+    return tuple(random_view(batch, data, views, rng) for _ in range(count))
 
 
 def downstream_clip(batch: Batch, data: DataSettings) -> Batch:
     """What is embedded after training: the centre of each clip, resized, as the stream; nothing random."""
     clip = to_stream(centre_crop_resize(batch, data.frames), data.stream)
     return replace(clip, known=batch.people.seen_in_part())
-
-
-def _with_torch(
-    batch: Batch, counts: Counts, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Positions (R, F, M, V, C), time last in memory, and (R, F, M, V) where they are known; on any device."""
-    decisions = decide(numbers, batch, counts, data, views)
-    rows, clips, persons = len(numbers), len(batch), batch.positions.shape[2]
-    there, whole = batch.people.there, bool((batch.people.whole | ~batch.people.there).all())
-    who = there.repeat(rows // clips, 1).nonzero().T.contiguous()  # the people who are there, in all views
-    view, person = send_small(who, batch.device)
-    place, last = window_places(decisions.length, data.frames)
-    place, last = (decisions.start[:, None] + place)[view], (decisions.start[:, None] + last)[view]
-    people = resize_people(batch, view % clips, person, place, last, whole)
-    if noise is not None:
-        people = people.with_positions(people.positions + noise[view, :, person].unsqueeze(2), people.valid)
-    people = to_stream(people, data.stream)
-    changes = _changes(decisions, batch, counts.joints, view)
-    return change_people(people, changes, view * persons + person, (rows, persons))
-
-
-def _changes(decisions: Decisions, batch: Batch, hidden: int, view: Tensor) -> Changes:
-    """What was decided for each person, ``view`` (P,) being theirs."""
-    joints = grow_mask(batch.skeleton, decisions.seeds, hidden) & decisions.grown[:, None]
-    source = sides(batch.skeleton, decisions.exchanged)
-    coordinates = batch.positions.shape[-1]  # exchanging joints commutes with rotation and shear
-    matrices = decisions.shears @ rotation_matrices(decisions.angles)[:, :coordinates, :coordinates]
-    matrices = matrices.to(batch.positions.dtype)
-    return Changes(matrices[view], source[view], ~joints[view], ~decisions.hidden[view])
-
-
-def _compiled(
-    batch: Batch, counts: Counts, data: DataSettings, views: ViewSettings, numbers: Tensor, noise: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """What ``_with_torch`` gives, on a CPU, person by person while they are in its cache."""
-    rows, skeleton = len(numbers), batch.skeleton
-    clips, longest, persons, joints, coordinates = batch.positions.shape
-    positions = torch.empty(rows, persons, joints, coordinates, data.frames)
-    valid = torch.empty(rows, persons, joints, data.frames, dtype=torch.bool)
-    main_axis = -1 if counts.main_axis is None else counts.main_axis
-    sizes = clips, rows, longest, persons, joints, coordinates, data.frames
-    masks = counts.seeds, counts.joints, counts.blocks, counts.hidden_blocks, views.block_frames
-    whole = *sizes, *masks, views.min_frames, main_axis, views.flip, data.stream == "motion"
-    fractions = views.min_crop, views.probability, views.rotate_degrees, views.tilt_degrees, views.shear
-    parents = np.array(skeleton.parents) if data.stream == "bone" else None
-    people = batch.people
-    read = batch.positions.contiguous(), batch.valid.contiguous(), batch.frames, people.there, people.whole
-    arrays = *read, numbers, noise, parents, skeleton.mirror, skeleton.two_hop, positions, valid
-    views_fast.make_views(whole, fractions, tuple(map(_array, arrays)))
-    return positions.permute(0, 4, 1, 2, 3), valid.permute(0, 3, 1, 2)
-
-
-def _array(values: Tensor | NDArray[np.int64] | None) -> NDArray[Any] | None:
-    return values.numpy() if isinstance(values, Tensor) else values

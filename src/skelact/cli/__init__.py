@@ -10,6 +10,7 @@ import sys
 from cyclopts import App, CycloptsError
 
 from skelact import __version__
+from skelact.cli.output import allow_any_text
 from skelact.errors import UserError, unknown
 
 # Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
@@ -18,6 +19,7 @@ COMMANDS = {
     "import": "Read recordings, clean them and put them in a store.",
     "inspect": "Say what is in a store or a recording; draw it.",
     "pretrain": "Learn an encoder from a store, without labels.",
+    "recipes": "List the settings that come with skelact, and explain them.",
     "evaluate": "Measure a trained encoder by the protocols of the field.",
     "fuse": "Add the scores of several evaluated runs, such as one a stream.",
     "compare": "Put the results of several runs side by side, with a paired test.",
@@ -42,6 +44,8 @@ def main() -> None:
     # on a quiet machine. Read by GNU OpenMP when torch is loaded; whoever sets either variable is obeyed.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    for stream in (sys.stdout, sys.stderr):
+        allow_any_text(stream)
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()

@@ -31,10 +31,14 @@ def run(
     """
     from skelact.cli.numbers import show_numbers
     from skelact.evaluation.results.compare import compare
+    from skelact.evaluation.results.json_form import dumps
     from skelact.evaluation.results.stored import read_results
-    from skelact.report.comparison_table import comparison_table
+    from skelact.report.text import comparison_table
 
     measured = [read_results(one, split, hold_out) for one in runs]
     comparison = compare(measured, [word.strip() for word in protocol.split(",") if word.strip()], against)
-    show_numbers(comparison, comparison_table, as_json)
+    if as_json:
+        print(dumps(comparison), end="")
+    else:
+        show_numbers(comparison_table(comparison), comparison.caveats)
     return 0

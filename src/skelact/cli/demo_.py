@@ -18,7 +18,7 @@ def run(*, out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("skelact
     """
     from skelact.cli.progress import stage_bar, told
     from skelact.demo import CLIPS, run_demo
-    from skelact.report.table import text_table
+    from skelact.report.text import text_table
 
     started = time.perf_counter()
     print(f"{CLIPS} generated recordings of people doing 20 things; half of the people are kept for testing.")

@@ -1,10 +1,12 @@
 """``skelact evaluate``: run and store -> numbers beside their baselines, and a report."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from skelact.cli.plugins import PluginFiles, load_plugins
 from skelact.errors import UserError
 from skelact.settings import Precision
 
@@ -21,13 +23,14 @@ def run(
     map_joints: Annotated[bool, Parameter(negative=())] = False,
     precision: Precision = "float32",
     report: bool = True,
+    plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Measure a trained encoder by the protocols of the field.
 
     Beside every number stand those of the same encoder untrained and of raw coordinates. Features are computed
     once for all protocols. Writes results.json, predictions.csv, scores.npz and report.html to
-    RUN/evaluation/SPLIT.
+    RUN/evaluation/SPLIT; what was measured there before by other protocols stays.
 
     Args:
         run: folder of a run, of a run of several seeds, or of a model.
@@ -42,14 +45,17 @@ def run(
         precision: bfloat16 computes features about twice as fast, off by about 1 %, where the processor or GPU has
             instructions for it.
         report: write report.html.
+        plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the results as JSON.
     """
     from skelact.cli.numbers import show_numbers
     from skelact.cli.progress import stage_bar
     from skelact.evaluation import evaluate
+    from skelact.evaluation.results.json_form import dumps
     from skelact.report.html import write_report
-    from skelact.report.table import text_table
+    from skelact.report.text import text_table
 
+    load_plugins(plugin)
     with stage_bar() as show:
         evaluation = evaluate(
             run,
@@ -67,7 +73,12 @@ def run(
             show("report", 0, 1)
             write_report(evaluation)
     written = evaluation.folder / ("report.html" if report else "results.json")
-    show_numbers(evaluation.results, text_table, as_json, written)
+    if evaluation.written.why:
+        print(f"skelact: {evaluation.written.why}", file=sys.stderr)
+    if as_json:
+        print(dumps(evaluation.results), end="")
+    else:
+        show_numbers(text_table(evaluation.results), evaluation.results.every_caveat, written)
     return 0
 
 

@@ -1,5 +1,6 @@
 """``skelact fuse``: evaluated runs -> the results of their scores added."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,13 +35,19 @@ def run(
     """
     from skelact.cli.numbers import show_numbers
     from skelact.evaluation.results.fuse import fuse
+    from skelact.evaluation.results.json_form import dumps
     from skelact.evaluation.results.stored import read_results
-    from skelact.report.table import text_table
+    from skelact.report.text import text_table
 
     measured = [read_results(one, split, hold_out) for one in runs]
     names = [word.strip() for word in protocol.split(",") if word.strip()]
-    results, folder = fuse(measured, out, _numbers(weights), names)
-    show_numbers(results, text_table, as_json, folder / "results.json")
+    written, folder = fuse(measured, out, _numbers(weights), names)
+    if written.why:
+        print(f"skelact: {written.why}", file=sys.stderr)
+    if as_json:
+        print(dumps(written.results), end="")
+    else:
+        show_numbers(text_table(written.results), written.results.every_caveat, folder / "results.json")
     return 0
 
 

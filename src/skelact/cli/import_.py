@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from skelact.cli.plugins import PluginFiles, load_plugins
 from skelact.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def run(
     overwrite: bool = False,
     float16: bool = False,
     untrimmed: bool = False,
+    plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
     """Read recordings, clean them and put them in a store.
@@ -61,11 +63,13 @@ def run(
         overwrite: replace the store that is there.
         float16: half the size, 1 mm exact within 2 m of the centre.
         untrimmed: long recordings stay whole, with their labelled segments; these are the clips otherwise.
+        plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the report as JSON.
     """
     from skelact.cli.progress import progress_bar
     from skelact.importing.run import import_recordings
 
+    load_plugins(plugin)
     try:
         with progress_bar("import", "files") as progress:
             report = import_recordings(
@@ -145,4 +149,4 @@ def _print_json(report: "ImportReport") -> None:
         "compared": dict(report.check.details) if report.check else {},
         "caveats": list(report.caveats),
     }
-    print(json.dumps(values, indent=1, ensure_ascii=False))
+    print(json.dumps(values, indent=1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from skelact.cli.plugins import PluginFiles, load_plugins
 from skelact.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def run(
     format: str = "",
     option: tuple[str, ...] = (),
     clean: str = "none",
+    plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
     """Say what is in a store or a recording, check that it is whole, and draw it.
@@ -37,8 +39,10 @@ def run(
         format: format of a file, where its name and content do not tell.
         option: what the format needs to know, such as --option axes=CTVM; can be repeated.
         clean: cleaning recipe for a file: default, none or ntu-agcn.
+        plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print JSON.
     """
+    load_plugins(plugin)
     if not path.exists():
         raise UserError(f"{path} not found")
     if picture is not None and picture.suffix.lower() not in (".gif", *STRIPS):
@@ -57,7 +61,7 @@ def run(
         _draw(sequence, picture)
     if as_json:
         about = {} if check is None else {"check": check.text, "compared": dict(check.details)}
-        print(json.dumps({**summary.to_dict(), **about}, indent=1, ensure_ascii=False))
+        print(json.dumps({**summary.to_dict(), **about}, indent=1))
     else:
         _print(path, summary, check)
 

@@ -1,30 +1,19 @@
 """Measured numbers on the terminal: a table for people, JSON for machines."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 
-def show_numbers(
-    values: Mapping[str, Any],
-    table: Callable[[Mapping[str, Any]], str],
-    as_json: bool,
-    written: Path | None = None,
-) -> None:
-    """Print results or a comparison.
+def show_numbers(table: str, caveats: Sequence[str], written: Path | None = None) -> None:
+    """Print a table and what a reader must know to judge it.
 
     Args:
-        values: what is printed as JSON; it has ``notes``.
-        table: makes text of the values.
-        as_json: print JSON and nothing else.
+        table: text.
+        caveats: sentences.
         written: the file to name at the end.
     """
-    if as_json:
-        print(json.dumps(values))
-        return
-    print(table(values))
-    for note in values["notes"]:
-        print(f"note: {note}")
+    print(table)
+    for caveat in caveats:
+        print(f"caveat: {caveat}")
     if written is not None:
         print(written)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skelact.training import Progress as Step
+    from skelact.training.estimate import Estimate
 
 SECONDS_BETWEEN_LINES = 30.0  # of one stage, where stderr is no terminal
 
@@ -37,9 +38,15 @@ def progress_bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None, speed="")
 
+        clock = _Clock()
+
         def show(done: int, total: int) -> None:
             speed = bar.tasks[task].speed
             bar.update(task, completed=done, total=total, speed=f"{speed:,.0f} {unit}/s" if speed else "")
+            if not console.is_terminal and done < total and clock.late():
+                print(
+                    f"{what}: {done:,} of {total:,} {unit}{clock.left(done, total)}", file=sys.stderr, flush=True
+                )
 
         yield show
 
@@ -62,23 +69,84 @@ def stage_bar() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    last, before, said = "", 0, time.monotonic()
+    last, before, clock = "", 0, _Clock()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def show(stage: str, done: int, total: int) -> None:
-            nonlocal last, before, said
+            nonlocal last, before, clock
             word = stage.partition(" ")[0]
-            if word != last or done < before:  # something else has begun: the time left is that of its own
+            new = word != last
+            if new or done < before:  # something else has begun: the time left is that of its own
                 bar.reset(task)
+                clock = _Clock(done, clock.said)
             bar.update(task, description=stage, completed=done, total=total)
-            late = time.monotonic() - said > SECONDS_BETWEEN_LINES
-            if not console.is_terminal and (word != last or late):
-                print(stage, file=sys.stderr, flush=True)
-                said = time.monotonic()
+            if not console.is_terminal and (clock.late() or new):
+                print(f"{stage}{clock.left(done, total)}", file=sys.stderr, flush=True)
+                clock.said = time.monotonic()
             last, before = word, done
 
         yield show
+
+
+class _Clock:
+    """When a stage began and a line was last printed.
+
+    Args:
+        first: how many were done when it began.
+        said: when the last line was printed; now when not given.
+    """
+
+    def __init__(self, first: int = 0, said: float | None = None) -> None:
+        self.first, self.began = first, time.monotonic()
+        self.said = self.began if said is None else said
+
+    def late(self) -> bool:
+        """Whether it is time for another line; then the time starts anew."""
+        now = time.monotonic()
+        late = now - self.said > SECONDS_BETWEEN_LINES
+        self.said = now if late else self.said
+        return late
+
+    def left(self, done: int, total: int) -> str:
+        """The time left at the pace so far, to be added to a line; empty where nothing is known."""
+        seconds = time.monotonic() - self.began
+        if done <= self.first or done >= total or seconds < SECONDS_BETWEEN_LINES / 2:
+            return ""
+        return f", about {duration(seconds / (done - self.first) * (total - done))} left"
+
+
+def duration(seconds: float) -> str:
+    """A time in words, as exact as a guess is.
+
+    Example:
+        >>> duration(0.3), duration(75), duration(5000), duration(250_000)
+        ('1 s', '1 min', '1.4 h', '2.9 days')
+    """
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def expected(found: "Estimate", runs: int) -> str:
+    """What a training will take, in a line; ``runs`` of them one after another."""
+    seeds = f", {runs} seeds" if runs > 1 else ""
+    epochs = "1 pass" if found.seconds is None else f"{found.epochs:,} epochs"
+    about = "" if found.seconds is None else f": about {duration(found.seconds * runs)} on {found.device}"
+    memory = f", {found.memory / 1e9:.1f} GB" if found.memory else ""
+    return f"{found.parameters:,} parameters, {found.clips:,} clips, {epochs}{seeds}{about}{memory}"
+
+
+def too_large(found: "Estimate", batch: int) -> str:
+    """That the memory does not suffice, and what to do, in a line."""
+    free = (found.free or 0) / 1e9
+    return (
+        f"warning: only {free:.1f} GB are free, so this may be stopped from outside. Ctrl-C, then take "
+        f"half the batch, --set train.batch={batch // 2} ({found.memory_of_half / 1e9:.1f} GB), or a smaller "
+        "encoder, -c small"
+    )
 
 
 @contextmanager

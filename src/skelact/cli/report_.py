@@ -15,7 +15,7 @@ def run(
 ) -> int:
     """Render results that are there to HTML or Markdown.
 
-    Reads what evaluate wrote; nothing is measured again, so the maps and nearest clips of evaluate's own
+    Reads what evaluate wrote; nothing is measured again, so embedding maps and nearest clips of evaluate's own
     report.html, which need the features, are not in it. Of several runs the comparison comes first. Curves are
     part of HTML; beside Markdown each is an SVG file, FILE-few-shot.svg and the like.
 

@@ -3,11 +3,16 @@
 from skelact.encoders.encoder import Encoder, Features
 from skelact.encoders.linear_map import LinearMapEncoder
 from skelact.encoders.scdnet import SCDNetEncoder
+from skelact.encoders.st_gcn import STGCNEncoder
 from skelact.errors import unknown
 from skelact.settings import EncoderSettings, add_choice
 from skelact.skeletons import Skeleton
 
-ENCODERS: dict[str, type[Encoder]] = {"scdnet": SCDNetEncoder, "linear_map": LinearMapEncoder}
+ENCODERS: dict[str, type[Encoder]] = {
+    "scdnet": SCDNetEncoder,
+    "st_gcn": STGCNEncoder,
+    "linear_map": LinearMapEncoder,
+}
 
 
 def add_encoder(name: str, kind: type[Encoder]) -> None:
@@ -36,4 +41,13 @@ def build_encoder(
     return ENCODERS[settings.name](skeleton, persons, frames, coordinates, settings)  # type: ignore[call-arg]
 
 
-__all__ = ["ENCODERS", "Encoder", "Features", "LinearMapEncoder", "SCDNetEncoder", "add_encoder", "build_encoder"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "Features",
+    "LinearMapEncoder",
+    "SCDNetEncoder",
+    "STGCNEncoder",
+    "add_encoder",
+    "build_encoder",
+]

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch
@@ -66,7 +67,7 @@ class Encoder(nn.Module):
             UserError: the batch is of another skeleton or size than the encoder.
         """
         self.check(batch)
-        out: Features = self(batch.positions, batch.valid, present=batch.people.there)
+        out: Features = self(batch.positions, batch.valid, batch.confidence, batch.people.there)
         return out
 
     def embed(self, batch: Batch) -> Tensor:
@@ -86,3 +87,15 @@ class Encoder(nn.Module):
                 f"the encoder is built for clips of (frames, persons, joints, coordinates) {expected}, "
                 f"got {tuple(batch.positions.shape[1:])}"
             )
+
+
+def people_present(valid: Tensor, present: Tensor | None) -> Tensor:
+    """(N, M) bool, who is in the clips at all: what is given, or whoever has a valid joint, (N, T, M, V).
+
+    On the CPU, where what is computed can depend on it; while a graph is exported nothing does, and it stays
+    where it is.
+    """
+    if present is not None:
+        return present
+    found = valid.any(dim=3).any(dim=1)
+    return found if torch.compiler.is_compiling() else found.cpu()

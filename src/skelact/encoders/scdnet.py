@@ -8,72 +8,47 @@ import torch
 from torch import Tensor, nn
 
 from skelact.batches import Batch
-from skelact.encoders.encoder import Encoder, Features
+from skelact.batches.batch import send_small
+from skelact.encoders.encoder import Encoder, Features, people_present
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
-from skelact.layers.batch_norm import Distinct, distinct_people
-from skelact.layers.linear import Linear, linear
+from skelact.layers.absent import PersonRows, for_everybody, person_rows
 from skelact.layers.transformer import Transformer
 from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import Skeleton
 
 
 class ClueHead(nn.Module):
-    """Tokens -> one clue: two linear layers, transformer layers, the maximum over tokens."""
+    """Tokens of one kind: two linear layers and transformer layers. Their maximum is a clue."""
 
     def __init__(self, token_width: int, settings: SCDNetEncoderSettings) -> None:
         super().__init__()
         width = settings.width
         self.tokens = nn.Sequential(
-            Linear(token_width, width), nn.LayerNorm(width), nn.ReLU(), Linear(width, width)
+            nn.Linear(token_width, width), nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width)
         )
         self.transformer = Transformer(width, settings.heads, settings.dropout, settings.layers)
-
-    def clue(self, tokens: Tensor, projected: Tensor) -> Tensor:
-        """(N, S, D) and what the transformer's ``project`` gives of them -> (N, D)."""
-        mixed: Tensor = self.transformer(tokens, projected)
-        return mixed.max(dim=1).values
 
 
 class TemporalHead(ClueHead):
     """One token for each frame, of all people in it."""
 
-    def forward(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
-        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, D)."""
-        tokens: Tensor = self.tokens[1:](self._first_layer(people.flatten(1, 2).transpose(1, 2), who, persons))
-        return self.clue(tokens, self.transformer.project(tokens))
-
-    def _first_layer(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
-        """The first linear layer, (P, T, V C') -> (N, T, D): the sum of what each person adds to it."""
-        first = self.tokens[0]
-        assert isinstance(first, nn.Linear)
-        if who is None:
-            clips = people.reshape(-1, persons, *people.shape[1:])
-            together: Tensor = first(clips.transpose(1, 2).flatten(2))
-            return together
-        total: Tensor = first.bias
-        for number, weight in enumerate(first.weight.view(len(total), persons, -1).unbind(1)):
-            rows, place = who.by_place[number]
-            # index_select and not [place]: its gradient is summed in a fixed order, on several threads too
-            total = total + linear(people.index_select(0, rows).contiguous(), weight).index_select(0, place)
-        return total
+    def forward(self, x: Tensor, people: PersonRows | None, persons: int) -> Tensor:
+        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, T, D)."""
+        everybody = for_everybody(x.flatten(1, 2), people)
+        x_NTI = everybody.reshape(-1, persons * everybody.shape[1], x.shape[3]).transpose(1, 2)
+        mixed: Tensor = self.transformer(self.tokens(x_NTI))
+        return mixed
 
 
 class SpatialHead(ClueHead):
     """One token for each joint of each person, of all its frames."""
 
-    def forward(self, people: Tensor, who: Distinct | None, persons: int) -> Tensor:
-        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, D)."""
-        tokens = self.tokens(people.transpose(1, 2).flatten(2))  # (P, V, D)
-        projected = self.transformer.project(tokens)
-        return self.clue(_by_clip(tokens, who, persons), _by_clip(projected, who, persons))
-
-
-def _by_clip(tokens: Tensor, who: Distinct | None, persons: int) -> Tensor:
-    """Tokens (P, V, D) of people -> (N, M V, D) of clips."""
-    if who is not None:
-        tokens = tokens.index_select(0, who.place.flatten())
-    return tokens.reshape(-1, persons * tokens.shape[1], tokens.shape[2])
+    def forward(self, x: Tensor, people: PersonRows | None, persons: int) -> Tensor:
+        """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, M V, D)."""
+        tokens = for_everybody(self.tokens(x.transpose(1, 2).flatten(2)), people)
+        mixed: Tensor = self.transformer(tokens.reshape(-1, persons * tokens.shape[1], tokens.shape[2]))
+        return mixed
 
 
 class SCDNetEncoder(Encoder):
@@ -113,22 +88,30 @@ class SCDNetEncoder(Encoder):
     def forward(
         self, positions: Tensor, valid: Tensor, confidence: Tensor | None = None, present: Tensor | None = None
     ) -> Features:
-        """Both clues side by side, (N, 2 D)."""
+        """The clip's embedding is both clues side by side, (N, 2 D).
+
+        ``frames`` are the temporal tokens (N, T, D), ``joints`` the mean over present people of the spatial ones
+        (N, V, D).
+        """
         del confidence
-        if present is None:
-            present = valid.any(dim=3).any(dim=1).cpu()
-        who = distinct_people(present, positions.device)
-        over_time = self.temporal_graph(positions, who)
-        over_joints = self.spatial_graph(positions, who)
-        clues = (
-            self.temporal_head(over_time, who, self.persons),
-            self.spatial_head(over_joints, who, self.persons),
-        )
-        return Features(torch.cat(clues, dim=1))
+        present = people_present(valid, present)
+        people = None if torch.compiler.is_compiling() else person_rows(present, positions.device, positions.dtype)
+        over_time = self.temporal_graph(positions, people)
+        over_joints = self.spatial_graph(positions, people)
+        frames = self.temporal_head(over_time, people, self.persons)
+        tokens = self.spatial_head(over_joints, people, self.persons)
+        clip = torch.cat([frames.max(dim=1).values, tokens.max(dim=1).values], dim=1)
+        return Features(clip, frames, self._joints(tokens, present))
+
+    def _joints(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """(N, M V, D) -> (N, V, D): the mean over the people who are present, (N, M) bool; 0 where nobody is."""
+        weights = send_small(present, tokens.device).to(tokens.dtype)[:, :, None, None]
+        each = tokens.view(-1, self.persons, len(self.skeleton), tokens.shape[2])
+        return (each * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
 
 
 def xavier_linear(module: nn.Module) -> None:
-    """Xavier-uniform start for the weights of linear layers and attention, biases of linear layers 0."""
+    """Xavier-uniform start for the weights of linear layers and attention; biases stay as torch starts them."""
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.xavier_uniform_(part.weight)

@@ -1,4 +1,4 @@
-"""Evaluation: vectors and labels in, numbers out; a run's numbers beside their baselines; the report."""
+"""Evaluation: a run's numbers beside their baselines, by the protocols of the field."""
 
 from skelact.evaluation.evaluate import Evaluation, evaluate
 from skelact.evaluation.protocols import PROTOCOLS

@@ -1,20 +1,23 @@
-"""Which trained encoders a folder holds: a run, a run of several seeds, or a model."""
+"""Which trained encoders a folder holds: a run, a run of several seeds, or a model; and how a run is measured."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from skelact.errors import UserError
-from skelact.settings import Recipe, recipe_to_dict
-
-if TYPE_CHECKING:
-    from skelact.models import Model
+from skelact.errors import FileError, UserError
+from skelact.models import Model
+from skelact.settings import PROTOCOL_TABLES, ProtocolSettings, Recipe, from_dict, recipe_to_dict, to_dict
+from skelact.settings.recipe import TRAINING_TABLES
 
 MODEL = "model.json"  # the last file that a finished training writes
+WEIGHTS = "model.safetensors"
+CONFIG = "config.toml"
 
 
-def load_models(run: Path, seeds: Sequence[int] = ()) -> list["Model"]:
+def load_models(run: Path, seeds: Sequence[int] = ()) -> list[Model]:
     """The trained encoders of a run, one a seed, lower seeds first.
 
     Args:
@@ -25,8 +28,6 @@ def load_models(run: Path, seeds: Sequence[int] = ()) -> list["Model"]:
         UserError: nothing there, a run that has not finished, a seed that is not there, seeds that were trained
             with different settings.
     """
-    from skelact.models import Model
-
     models = [Model.load(folder) for folder in run_folders(run, seeds)]
     there = [model.recipe.train.seed for model in models]
     if absent := set(seeds) - set(there):
@@ -34,6 +35,59 @@ def load_models(run: Path, seeds: Sequence[int] = ()) -> list["Model"]:
     for model in models[1:]:
         _check_same(models[0].recipe, model.recipe)
     return models
+
+
+def weights_digest(folder: Path) -> str:
+    """What tells the encoder of a run or model folder from any other."""
+    with (folder / WEIGHTS).open("rb") as file:
+        digest = sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def protocol_settings(folder: Path) -> tuple[ProtocolSettings, list[str]]:
+    """How the run in a folder is to be measured, by its ``config.toml``; the defaults where it has none.
+
+    A setting that this version does not know, or that it does not allow, is left out, so that an old run can
+    still be measured.
+
+    Returns:
+        The settings, and a sentence about each that was left out.
+
+    Raises:
+        FileError: a file that is no TOML.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        return ProtocolSettings(), []
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FileError(path, f"no TOML ({error}). It says how the run was trained; restore it") from error
+    values: dict[str, Any] = to_dict(ProtocolSettings())
+    caveats = []
+    for table, group in tables.items():
+        if table in TRAINING_TABLES:
+            continue
+        for name, value in group.items() if isinstance(group, Mapping) else {"": group}.items():
+            if not _fits(table, name, value):
+                shown = f"{table}.{name}" if name else table
+                caveats.append(f"The setting {shown} of {CONFIG} is not one of this version and was left out.")
+                continue
+            values[table][name] = value
+    return from_dict(ProtocolSettings, values, where=str(path)), caveats
+
+
+def _fits(table: str, name: str, value: object) -> bool:
+    """Whether this version has a setting of a protocol and allows its value."""
+    if table not in PROTOCOL_TABLES:
+        return False
+    try:
+        from_dict(ProtocolSettings, {table: {name: value}}, where=CONFIG)
+    except UserError:
+        return False
+    return True
 
 
 def run_folders(run: Path, seeds: Sequence[int] = ()) -> list[Path]:
@@ -62,7 +116,7 @@ def run_folders(run: Path, seeds: Sequence[int] = ()) -> list[Path]:
 def _why_nothing(run: Path) -> str:
     if not run.exists():
         return f"run {run} not found"
-    if (run / "config.toml").is_file():
+    if (run / CONFIG).is_file():
         return (
             f"run {run} has no {MODEL}, so its training has not finished. "
             "Continue it with skelact pretrain ... --resume"
@@ -82,14 +136,13 @@ def _check_same(first: Recipe, other: Recipe) -> None:
         _flat(replace(r, train=replace(r.train, seed=0), data=replace(r.data, store=""))) for r in (first, other)
     )
     for key, value in ours.items():
-        if theirs[key] != value:
+        if theirs.get(key) != value:
             raise UserError(
                 f"seeds {first.train.seed} and {seed} were trained with different settings, so they have no "
-                f"common mean: {key} is {value!r} and {theirs[key]!r}"
+                f"common mean: {key} is {value!r} and {theirs.get(key)!r}"
             )
 
 
 def _flat(recipe: Recipe) -> dict[str, Any]:
-    return {
-        f"{table}.{key}": value for table, group in recipe_to_dict(recipe).items() for key, value in group.items()
-    }
+    groups = recipe_to_dict(recipe, protocols=False).items()
+    return {f"{table}.{key}": value for table, group in groups for key, value in group.items()}

@@ -1,17 +1,12 @@
 """Few-shot: a handful of clips per class, and every test clip goes to the class whose mean is nearest."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.evaluation.protocols.protocol import Entry, Point, Protocol, System, Tell
-from skelact.evaluation.results.statistics import mean_and_deviation
-from skelact.heads.labelled import Labelled, Outcome, accuracy
-from skelact.sequences.store import Store
-from skelact.settings import Recipe
+from skelact.heads.labelled import Labelled, Outcome, Progress, accuracy, mean_and_deviation
 
 BELOW_ALL = -2.0  # score of a class that nothing was learnt of: lower than any cosine
 
@@ -23,7 +18,7 @@ def few_shot(
     shots: int,
     episodes: int,
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Draw ``shots`` training clips per class, give each test clip the class with the nearest mean, many times.
 
@@ -92,33 +87,3 @@ def _class_means(vectors: NDArray[np.float64], labels: NDArray[np.int64], classe
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     length = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return vectors / np.where(length > 0, length, 1.0)
-
-
-def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
-    return {
-        f"few-shot/{shots}": Entry(
-            f"{shots} clip{'s' if shots != 1 else ''} per class, nearest mean",
-            (Point("Few clips per class, nearest mean", "clips per class", shots),),
-        )
-        for shots in sorted(recipe.protocols.few_shot.shots)
-    }
-
-
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    settings = system.recipe.protocols.few_shot
-    entries = _entries(system.recipe, system.store)
-    return {
-        key: few_shot(
-            system.train,
-            system.test,
-            system.train_names,
-            shots,
-            settings.episodes,
-            system.seed,
-            partial(tell, entry.title),
-        )
-        for shots, (key, entry) in zip(sorted(settings.shots), entries.items(), strict=True)
-    }
-
-
-FEW_SHOT = Protocol("few-shot", ("few_shot",), _entries, _run)

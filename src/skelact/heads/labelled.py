@@ -1,12 +1,15 @@
-"""What every protocol takes and gives: vectors with labels in, predictions out."""
+"""What every head takes and gives: vectors with labels in, predictions out."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
+
+Progress = Callable[[int, int], None]  # how much is done, of how much
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +51,16 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a protocol says of the test part.
+    """What a head says of the test vectors.
 
     Args:
         predicted: (N,) int64, the class given to each test vector; after the last epoch where there are epochs, of
             the first episode where there are several.
         accuracy: share of them that is right, the mean over the episodes where there are several: the headline.
         scores: (N, classes) float32, higher is likelier; of the same epoch and episode.
-        curve: test accuracy after each epoch; empty for a protocol without epochs.
+        curve: test accuracy after each epoch; empty for a head without epochs.
         measures: other numbers by name, such as the mean average precision.
-        chosen: what was chosen without the test part, by name, such as the learning rate.
+        chosen: what was chosen without the test vectors, by name, such as the learning rate.
         episodes: (E, N) int64, predictions of each episode; None where there is only one.
     """
 
@@ -71,7 +74,7 @@ class Outcome:
 
     @property
     def best_on_test(self) -> float | None:
-        """The highest test accuracy of all epochs: chosen on the test part, so never a headline."""
+        """The highest test accuracy of all epochs: chosen on the test vectors, so never a headline."""
         return max(self.curve) if self.curve else None
 
 
@@ -88,3 +91,11 @@ def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
 def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """(classes, classes) how many vectors of class ``row`` were taken for class ``column``."""
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean over seeds or episodes, and the sample standard deviation: None for a single value."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -1,8 +1,7 @@
 """The linear probe: how well one linear layer tells the classes apart from frozen features."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -10,13 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from skelact.errors import UserError, unknown
-from skelact.evaluation.protocols.protocol import Entry, Protocol, System, Tell
-from skelact.heads.labelled import Labelled, Outcome, accuracy
-from skelact.heads.subsets import validation_groups, validation_part
+from skelact.errors import UserError
+from skelact.heads.labelled import Labelled, Outcome, Progress, accuracy
 from skelact.runtime.device import best_device
-from skelact.sequences.store import Store
-from skelact.settings import LinearSettings, Recipe
+from skelact.settings import LinearSettings
 
 INITIAL_DEVIATION = 0.01  # of the weights; the bias starts at 0
 
@@ -59,9 +55,9 @@ def linear_probe(
     test: Labelled,
     settings: LinearSettings,
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
-    """Train one linear layer on the features of the training part and measure it on the test part.
+    """Train one linear layer on the training features and measure it on the test features.
 
     Args:
         train: what the layer is trained on, as ``train_probe`` says.
@@ -74,19 +70,19 @@ def linear_probe(
         Predictions and logits after the last epoch, and the test accuracy after every epoch.
 
     Raises:
-        UserError: as ``train_probe``; parts that differ in width.
+        UserError: as ``train_probe``; features that differ in width.
 
     Source: SCD-Net, sec. "Linear evaluation".
     """
-    return _trained(train, test, settings, seed, progress)[1]
+    return trained_and_measured(train, test, settings, seed, progress)[1]
 
 
-def _trained(
+def trained_and_measured(
     train: Labelled,
     test: Labelled,
     settings: LinearSettings,
     seed: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None = None,
 ) -> tuple[Probe, Outcome]:
     """The layer and the outcome of ``linear_probe``."""
     if train.vectors.shape[1] != test.vectors.shape[1]:
@@ -158,7 +154,7 @@ def train_probe(
 
 
 def _fresh(train: Labelled, standardize: bool, rng: torch.Generator) -> Probe:
-    """A layer before its training; standardising by the training part's mean and deviation where asked."""
+    """A layer before its training; standardising by the training features' mean and deviation where asked."""
     device, width = best_device(), train.vectors.shape[1]
     weight = torch.empty(train.classes, width).normal_(0.0, INITIAL_DEVIATION, generator=rng)
     bias = torch.zeros(train.classes, device=device, requires_grad=True)
@@ -174,34 +170,32 @@ def _batches(count: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:
     return iter(torch.split(torch.randperm(count, generator=rng), size))
 
 
-def chosen_settings(
-    system: System, progress: Callable[[int, int], None] | None = None
+def best_learning_rate(
+    learnt: Labelled, held: Labelled, settings: LinearSettings, seed: int, progress: Progress | None = None
 ) -> tuple[LinearSettings, dict[str, float]]:
-    """The probe's settings; with ``linear.choose`` the learning rate that does best on a validation part.
+    """The settings with the one of ``settings.candidates`` that is right most often on ``held``.
 
-    The validation part is taken from the training clips, the test part is never looked at. Of equally good rates
-    the lowest is taken.
+    Of equally good rates the lowest is taken; one that diverges is never taken.
 
     Args:
-        system: what is to be probed; every system chooses for itself.
+        learnt: what the layer is trained on.
+        held: what the rates are chosen on: training clips, never test clips.
+        settings: of the optimiser, and the candidates.
+        seed: of the initial weights and the shuffling.
         progress: called with (candidates done, candidates).
 
     Returns:
-        The settings, and what was chosen with its accuracy on the validation part.
+        The settings, and what was chosen with its accuracy on ``held``.
 
     Raises:
-        UserError: no candidates, none that does not diverge, an unknown tag, a single value of it.
+        UserError: no candidates, or none that does not diverge.
     """
-    settings = system.recipe.protocols.linear
-    if not settings.choose:
-        return settings, {}
     if not settings.candidates:
         raise UserError("linear.choose needs learning rates to choose from: linear.candidates is empty")
-    learnt, held = (system.train.take(places) for places in _validation(system))
     found: dict[float, float] = {}
     for number, lr in enumerate(sorted(settings.candidates), start=1):
         try:
-            probe = train_probe(learnt, replace(settings, lr=lr), system.seed)
+            probe = train_probe(learnt, replace(settings, lr=lr), seed)
             found[lr] = probe.outcome(held).accuracy
         except UserError:  # this rate diverges: the others may not
             found[lr] = -1.0
@@ -211,42 +205,3 @@ def chosen_settings(
     if found[best] < 0:
         raise UserError(f"the linear probe diverged at all of linear.candidates {sorted(found)}; add lower ones")
     return replace(settings, lr=best), {"lr": best, "validation_accuracy": found[best]}
-
-
-def _validation(system: System) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    settings, store, rows = system.recipe.protocols.linear, system.store, system.parts.train
-    if not 0 < settings.validation < 1:
-        raise UserError(f"linear.validation must lie between 0 and 1, got {settings.validation}")
-    if not settings.validate:
-        found = validation_part(system.train.labels, system.train_names, settings.validation, system.seed)
-    elif settings.validate not in store.tags:
-        raise unknown(f"linear.validate: tag of {store.path}:", settings.validate, store.tags)
-    else:
-        groups = np.array([str(value) for value in store.columns[settings.validate][rows].tolist()])
-        found = validation_groups(groups, settings.validation, system.seed)
-    if not len(found[1]):
-        raise UserError("linear.choose: every class has a single training clip, so there are none to choose on")
-    return found
-
-
-def _entries(_recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
-    return {"linear": Entry("linear probe")}
-
-
-def probe_of(system: System, tell: Tell) -> tuple[Probe, Outcome]:
-    """The probe that learns from all training clips and its outcome on the test part; trained once."""
-
-    def train() -> tuple[Probe, Outcome]:
-        settings, chosen = chosen_settings(system, partial(tell, "linear probe, choosing"))
-        told = partial(tell, "linear probe")
-        probe, outcome = _trained(system.train, system.test, settings, system.seed, told)
-        return probe, replace(outcome, chosen=chosen)
-
-    return system.once("linear probe", train)
-
-
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    return {"linear": probe_of(system, tell)[1]}
-
-
-LINEAR = Protocol("linear probe", ("linear",), _entries, _run, fuses="softmax")

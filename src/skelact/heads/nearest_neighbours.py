@@ -1,17 +1,12 @@
 """Nearest neighbours: which classes the most similar training vectors have."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.evaluation.protocols.protocol import Entry, Protocol, System, Tell
-from skelact.heads.labelled import Labelled, Outcome, accuracy
-from skelact.search.exact import nearest, rankings
-from skelact.sequences.store import Store
-from skelact.settings import KnnSettings, Recipe
+from skelact.heads.labelled import Labelled, Outcome, Progress, accuracy
+from skelact.search.exact import ExactIndex, nearest
+from skelact.settings import KnnSettings
 
 BELOW_ALL = -2.0  # score of a class without a training vector: lower than any cosine
 
@@ -20,7 +15,7 @@ def knn(
     train: Labelled,
     test: Labelled,
     settings: KnnSettings,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Give every test vector the class that most of its ``settings.k`` nearest training vectors have.
 
@@ -29,8 +24,8 @@ def knn(
 
     Returns:
         Predictions. Scores are, for k = 1, the highest similarity to a training vector of each class, otherwise
-        the shares of the votes; the largest is the answer. ``measures`` say how well the whole training
-        part is ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
+        the shares of the votes; the largest is the answer. ``measures`` say how well all training
+        vectors are ranked: ``mean_average_precision``, and ``recall_at_k`` for each k of ``settings.recall``.
 
     Raises:
         UserError: fewer training vectors than ``settings.k``, or settings below 1.
@@ -43,12 +38,14 @@ def knn(
     precision = np.empty(len(test))
     found = np.empty((len(test), len(settings.recall)), dtype=bool)
     known, asked = train.labels.astype(np.int32), test.labels.astype(np.int32)  # gone through once for each class
-    for some, order, similarity in rankings(train.vectors, test.vectors):
-        labels = known[order]
+    index = ExactIndex()
+    index.add(train.vectors)
+    for some, ranking in index.rankings(test.vectors):
+        labels = known[ranking.rows]
         votes[some] = labels[:, : settings.k]
         for label in np.unique(known):
             first = (labels == label).argmax(axis=1)
-            best[some, label] = similarity[np.arange(len(labels)), first]
+            best[some, label] = ranking.similarity[np.arange(len(labels)), first]
         hits = labels == asked[some, None]
         precision[some] = average_precision(hits)
         found[some] = np.stack([hits[:, :k].any(axis=1) for k in settings.recall], axis=1)
@@ -62,7 +59,7 @@ def knn(
 
 
 def votes_of_nearest(train: Labelled, test: Labelled, k: int) -> Outcome:
-    """As ``knn``, without ranking the whole training part: no measures, and scores are the shares of the votes."""
+    """As ``knn``, without ranking all training vectors: no measures, and scores are the shares of the votes."""
     indices, _ = nearest(train.vectors, test.vectors, k)
     votes = train.labels[indices]
     predicted = majority(votes)
@@ -124,15 +121,3 @@ def _shares(votes: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     counts = np.zeros((len(votes), classes), dtype=np.float32)
     np.add.at(counts, (rows, votes.reshape(-1)), 1.0)
     return counts / np.float32(votes.shape[1])
-
-
-def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
-    return {"knn": Entry(f"{recipe.protocols.knn.k}-NN by cosine")}
-
-
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    title = _entries(system.recipe, system.store)["knn"].title
-    return {"knn": knn(system.train, system.test, system.recipe.protocols.knn, partial(tell, title))}
-
-
-KNN = Protocol("k-NN", ("knn",), _entries, _run, draws=False, fuses="sum")

@@ -1,9 +1,11 @@
 """Importing: files -> cleaned sequences -> a store, in several processes, going on after an interruption."""
 
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -32,8 +34,9 @@ from skelact.readers import get_reader, options_of
 from skelact.sequences import Sequence
 from skelact.sequences import format as layout
 from skelact.sequences.cleaning import Cleaning, get_cleaning
-from skelact.sequences.store import Store, StoreWriter
+from skelact.sequences.store import Store, StoreWriter, WriteError
 from skelact.sequences.summary import size_of_people
+from skelact.sequences.writer import tidy
 from skelact.settings import to_dict
 from skelact.skeletons import Skeleton
 
@@ -142,8 +145,9 @@ def import_recordings(
         run = _Import(out, plan, overwrite, half)
         if not run.complete:
             run.take(processes or os.cpu_count() or 1, progress)
-    except OSError as error:
-        raise UserError(f"the store {out} cannot be written: {error.strerror or error}") from error
+    except OSError as error:  # of the store they are a WriteError
+        where = error.filename or plan.source or "the import"
+        raise UserError(f"{where}: {error.strerror or error}. Run the same command again to go on") from error
     return run.report()
 
 
@@ -156,14 +160,23 @@ class _Import:
         self.splits: set[str] = set()  # that tags name; see ``Reader.read``
         self.done = (0, 0)  # files wholly taken, and how many sequences and failures came of them
         self.complete = False
+        self.ctrl_c = _CtrlC()
+        self.kept = (0, 0)  # files that count whatever happens, and bytes of the store
         if not overwrite and (out / layout.INFO).is_file():
-            self._take_up()
-        if not self.complete:
+            self._take_up(layout.read_info(out))
+        if self.complete:
+            tidy(out)
+        else:
             self.writer = StoreWriter(out, half=half, overwrite=overwrite, resume=not overwrite)
+            try:
+                if self.writer.resumed is not None:  # another import may have gone on until the lock was ours
+                    self._take_up(self.writer.resumed)
+            except BaseException:
+                self.writer.close()
+                raise
 
-    def _take_up(self) -> None:
+    def _take_up(self, info: Mapping[str, Any]) -> None:
         """Go on with the store that is there, if it came from the same source with the same settings."""
-        info = layout.read_info(self.out)
         before = info["provenance"].get("settings", {})
         for key in sorted(before.keys() | self.plan.settings.keys()):
             if before.get(key) != self.plan.settings.get(key):
@@ -176,39 +189,68 @@ class _Import:
         self.splits = set(info["splits"])
         files, outcomes = info["provenance"]["done"]
         self.done = (files, outcomes)
+        self.kept = (files, self._bytes())
         self.complete = info["complete"]
 
+    def _bytes(self) -> int:
+        """Size of all files in the folder."""
+        return sum(path.stat().st_size for path in self.out.iterdir())
+
     def take(self, processes: int, progress: Progress | None) -> None:
-        """Write what comes; whatever happens, what has come is kept."""
+        """Write what comes; whatever happens, what has come is kept, as far as the disk takes it."""
+        with self.writer, self.ctrl_c:
+            try:
+                self._take(processes, progress)
+            except BaseException as error:
+                with suppress(UserError):  # the first error is the one to show
+                    if len(self.writer):
+                        self._commit(complete=False)
+                if not self.writer.committed:  # what is not in a store only fills the disk
+                    with suppress(UserError):
+                        self.writer.discard()
+                if isinstance(error, WriteError):
+                    raise WriteError(error.reason, self._kept(error.kept), error.mend) from error
+                raise
+            if not len(self.writer):
+                self.writer.discard()
+                first = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
+                raise UserError(f"none of the {self.plan.total} files could be imported.{first}")
+
+    def _kept(self, otherwise: str) -> str:
+        """How much is in the store, how much room the rest will need, and how to go on; sentences."""
+        files, size = self.kept
+        if not self.writer.committed or not files:
+            return otherwise
+        more = size * (self.plan.total - files) / files / 1e6
+        what = "clips" if self.plan.seed is not None or self.plan.arrays else "files"
+        kept = f"{files:,} of {self.plan.total:,} {what} are in it and are kept ({size / 1e6:,.1f} MB)"
+        again = "Run the same command again afterwards: it goes on where it stopped."
+        return f"{kept}; the rest needs about {more:,.1f} MB. {again}"
+
+    def _take(self, processes: int, progress: Progress | None) -> None:
         pause = FIRST_COMMIT
         due = time.monotonic() + pause
         first, outcomes = self.done
         known = self._taken - outcomes  # of the file in which an earlier import stopped
         if progress:
             progress(first, self.plan.total)
-        try:
-            for file, found in enumerate(self.plan.outcomes(first, processes), start=first + 1):
-                for outcome in islice(found, known, None):
-                    self._take_one(outcome)
-                known = 0
-                self.done = (file, self._taken)
-                if progress:
-                    progress(file, self.plan.total)
-                if (now := time.monotonic()) > due and len(self.writer):
-                    self._commit(complete=False)
-                    pause = min(2 * pause, LAST_COMMIT)
-                    done = time.monotonic()
-                    due = done + max(pause, (done - now) / COMMIT_SHARE)
-        except BaseException:
-            with suppress(OSError):  # a full disk: what was committed before stays, and the first error is told
-                if len(self.writer):
-                    self._commit(complete=False)
-            raise
-        if not len(self.writer):
-            self.out.rmdir()
-            told = f" The first: {self.failed[0][0]}: {self.failed[0][1]}" if self.failed else ""
-            raise UserError(f"none of the {self.plan.total} files could be imported.{told}")
-        self._commit(complete=True)
+        for file, found in enumerate(self.plan.outcomes(first, processes), start=first + 1):
+            self.ctrl_c.check()
+            for outcome in islice(found, known, None):
+                self.ctrl_c.check()
+                self._take_one(outcome)
+            known = 0
+            self.done = (file, self._taken)
+            if progress:
+                progress(file, self.plan.total)
+            if (now := time.monotonic()) > due and len(self.writer):
+                self._commit(complete=False)
+                pause = min(2 * pause, LAST_COMMIT)
+                done = time.monotonic()
+                due = done + max(pause, (done - now) / COMMIT_SHARE)
+        self.ctrl_c.check()
+        if len(self.writer):
+            self._commit(complete=True)
 
     @property
     def _taken(self) -> int:
@@ -221,11 +263,17 @@ class _Import:
                 self.writer.add(outcome)
                 self.splits.update(split_of(tag) for tag in outcome.tags if is_split(tag))
                 return
+            except WriteError:
+                raise
             except UserError as error:
                 outcome = LeftOut(self.plan.job.root / str(outcome.tags.get("source", outcome.name)), str(error))
         self.failed.append((self.plan.job.source(outcome.path), outcome.reason))
 
     def _commit(self, complete: bool) -> None:
+        with self.ctrl_c.wait():
+            self._commit_now(complete)
+
+    def _commit_now(self, complete: bool) -> None:
         data = self.plan.data
         self.writer.commit(
             dataset=data.name if data else "",
@@ -245,6 +293,7 @@ class _Import:
             },
             complete=complete,
         )
+        self.kept = (self.done[0], self._bytes())
 
     def _rules(self) -> Mapping[str, Rule]:
         """The splits: those of the benchmark or the arrays, else those that tags name."""
@@ -289,6 +338,47 @@ class _Import:
         first = ", ".join(repr(name) for name in unused[:FEW]) + (" ..." if len(unused) > FEW else "")
         example = f"names here are such as {str(store.columns['name'][0])!r}"
         return [f"{len(unused):,} rows of the table of labels fit no recording: {first}; {example}."]
+
+
+class _CtrlC:
+    """Ctrl-C during an import: never lost, and never in the middle of a commit.
+
+    Some libraries take it for an error of the file that they read, and a good file would be left out; others end
+    the process where it comes at the wrong moment. Only in the main thread, and where nobody else handles it.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = self.later = False
+        main = threading.current_thread() is threading.main_thread()
+        self._ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def __enter__(self) -> "_CtrlC":
+        if self._ours:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, *_: object) -> None:
+        self.pressed = True
+        if not self.later:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where it was pressed, even if somebody caught the first one."""
+        if self.pressed:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Until the end of this, only remember it."""
+        self.later = True
+        try:
+            yield
+        finally:
+            self.later = False
 
 
 def _check_settings(

@@ -86,7 +86,7 @@ class Job:
         cut = sequence.segments and not self.untrimmed
         for part in sequence.clips() if cut else (sequence,):
             try:
-                yield self.cleaned(part).described(confidence=None, track=None)  # no store has them
+                yield self.cleaned(part).described(track=None)  # no store has it
             except UserError as error:
                 yield left_out(path, error)
 

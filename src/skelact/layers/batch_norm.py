@@ -1,188 +1,191 @@
-"""People who look the same are computed once.
-
-A place where nobody is looks the same in every clip: zeros. One row stands for all clips in which the place is
-empty, and is counted as often. This changes no number, only how often it is computed.
-"""
-
-from dataclasses import dataclass
+"""Batch norm over people, some of whom count several times, with statistics of all processes."""
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from skelact.batches.batch import send_small
-from skelact.layers.kernels.graph import CompiledNorm, usable
+from skelact.layers import kernels
 
 CACHE = 1 << 22  # bytes that are gone through twice at a time on a CPU
 
 
-@dataclass(frozen=True)
-class Distinct:
-    """The rows that are computed for a batch of N clips with M places.
+class PersonBatchNorm(nn.Module):
+    """Batch norm over (P, C, ...) in which each of the P rows has a count.
+
+    The statistics are those of the batch in which each row is repeated as often as it counts; a row that counts 0
+    times is normalised and changes nothing else. Where several processes train together, the statistics are those
+    of all their rows. So this is no subclass of torch's batch norms: torch's own conversion to synchronised ones
+    leaves it alone.
+
+    Parameters, buffers and their names are those of ``nn.BatchNorm1d``. What comes in bfloat16 leaves in float32,
+    which sums over a batch need.
 
     Args:
-        rows: (P,) which of the N * M people: all who are present, then one stand-in for each place that is empty
-            somewhere.
-        place: (N, M) which of the P rows each of them is.
-        copies: (k,) for how many people each of the last k rows stands.
-        by_place: for each of the M places, which of the P rows lie there, and which of these each clip has (N,).
+        channels: C.
+        affine: whether channels have a weight and a bias.
+        eps: added to the variance.
+        momentum: share of a batch in the running statistics.
+
+    Source: Ioffe and Szegedy, ICML 2015.
     """
 
-    rows: Tensor
-    place: Tensor
-    copies: Tensor
-    by_place: tuple[tuple[Tensor, Tensor], ...]
+    weight: nn.Parameter  # None without ``affine``, as in torch's norms
+    bias: nn.Parameter
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
+    def __init__(self, channels: int, affine: bool = True, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.channels, self.affine, self.eps, self.momentum = channels, affine, eps, momentum
+        self.register_parameter("weight", nn.Parameter(torch.ones(channels)) if affine else None)
+        self.register_parameter("bias", nn.Parameter(torch.zeros(channels)) if affine else None)
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
 
-def distinct_people(there: Tensor, device: torch.device) -> Distinct | None:
-    """Whom to compute on a device, given who is there, (N, M) bool; None when everybody is.
+    def extra_repr(self) -> str:
+        """Sizes, for printing."""
+        return f"{self.channels}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"
 
-    All of it is reckoned where ``there`` is, on the CPU, and sent to the device at once.
-    """
-    clips, persons = there.shape
-    absent = ~there
-    empty = absent.any(dim=0).nonzero().flatten()  # places that are empty somewhere
-    if not len(empty):
-        return None
-    present = there.flatten().nonzero().flatten()
-    first = absent.to(torch.int8).argmax(dim=0)[empty]  # of each such place, a clip where it is
-    stand_in = torch.zeros_like(absent[0], dtype=torch.int64)
-    stand_in[empty] = len(present) + torch.arange(len(empty))
-    rows = torch.cat([present, first * persons + empty])
-    number = (there.flatten().cumsum(dim=0) - 1).view_as(there)
-    place = torch.where(there, number, stand_in)
-    at = [(rows % persons == which).nonzero().flatten() for which in range(persons)]
-    has = [torch.searchsorted(mine, place[:, which].contiguous()) for which, mine in enumerate(at)]
-    parts = [rows, place.flatten(), absent.sum(dim=0)[empty], *at, *has]
-    sent = torch.split(send_small(torch.cat(parts), device), [len(part) for part in parts])
-    rows, place, copies, *others = sent
-    return Distinct(
-        rows, place.view(clips, persons), copies, tuple(zip(others[:persons], others[persons:], strict=True))
-    )
+    def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Normalise x (P, C, ...); ``counts`` (P,) of the rows, once each when None."""
+        return self._normalised(x, counts, None, relu=False)
 
+    def relu(self, x: Tensor, counts: Tensor | None = None, residual: Tensor | None = None) -> Tensor:
+        """ReLU of x (P, C', ...) normalised plus a residual (P, C', ...), if there is one.
 
-class PersonBatchNorm(nn.BatchNorm1d):
-    """Batch norm over (P, C, ...) in which the last rows may stand for several equal people each."""
-
-    def forward(self, x: Tensor, copies: Tensor | None = None) -> Tensor:
-        """Normalise x (P, C, ...); ``copies`` (k,) as in ``Distinct``, everybody once when None.
-
-        With copies the statistics are those of the batch in which these rows are repeated so often. What comes in
-        bfloat16 leaves in float32, which sums over a batch need.
+        C' may be more than C: channels after the first C are not normalised.
         """
-        return self._computed(x, copies, None, rectify=False)
+        return self._normalised(x, counts, residual, relu=True)
 
-    def rectified(self, x: Tensor, copies: Tensor | None, residual: Tensor | None) -> Tensor:
-        """What is positive of x (P, C, ...) normalised and a residual (P, C, ...), if there is one.
-
-        Compiled, x may have more channels than the norm; those are not normalised.
-        """
-        return self._computed(x, copies, residual, rectify=True)
-
-    def _computed(self, x: Tensor, copies: Tensor | None, residual: Tensor | None, rectify: bool) -> Tensor:
-        """Compiled where that is at hand, by torch elsewhere."""
+    def _normalised(self, x: Tensor, counts: Tensor | None, residual: Tensor | None, relu: bool) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            rows = (x.float() if x.dtype == torch.bfloat16 else x).flatten(2)
-            if self.training and usable(rows):
+            rows = (x.float() if x.dtype == torch.bfloat16 else x).reshape(*x.shape[:2], -1)
+            if not self.training:
+                normed = self._by(rows, self.running_mean, self.running_var)
+                return _relu_sum(normed.view(x.shape), residual) if relu else normed.view(x.shape)
+            if counts is None:
+                counts = rows.new_ones(len(rows))
+            if self.affine and kernels.enabled(rows) and not _synchronised():
                 other = None if residual is None else residual.flatten(2)
-                return self._compiled(rows, copies, other, rectify).view_as(x)
-            normed = self._normed(rows, copies).view_as(x)
-            return rectified_sum(normed, residual) if rectify else normed
+                return self._compiled(rows, counts, other, relu).view(x.shape)
+            normed = self._by_batch(rows, counts).view(x.shape)
+            return _relu_sum(normed, residual) if relu else normed
 
-    def _compiled(self, rows: Tensor, copies: Tensor | None, residual: Tensor | None, rectify: bool) -> Tensor:
-        people = _counts(rows, copies)
-        normed, mean, variance = CompiledNorm.apply(  # type: ignore[no-untyped-call]
-            rows, self.weight, self.bias, people, residual, rectify, self.eps
+    def _by(self, rows: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """(P, C', L) normalised by running statistics."""
+        normed = F.batch_norm(
+            rows[:, : self.channels], mean, variance, self.weight, self.bias, False, 0.0, self.eps
         )
-        self._follow(mean, variance, people.sum() * rows.shape[2])
+        return _with_rest(normed, rows)
+
+    def _by_batch(self, rows: Tensor, counts: Tensor) -> Tensor:
+        """(P, C', L) normalised by the statistics of the batch."""
+        own = rows[:, : self.channels].contiguous()
+        weight = self.weight if self.affine else own.new_ones(self.channels)
+        bias = self.bias if self.affine else own.new_zeros(self.channels)
+        total, mean, variance = _statistics(own.detach(), counts)
+        self._update_running(total, mean, variance)
+        normed: Tensor = _CountedNorm.apply(  # type: ignore[no-untyped-call]
+            own, weight, bias, counts, total, mean, variance, self.eps
+        )
+        return _with_rest(normed, rows)
+
+    def _compiled(self, rows: Tensor, counts: Tensor, residual: Tensor | None, relu: bool) -> Tensor:
+        normed, mean, variance = kernels.CompiledNorm.apply(  # type: ignore[no-untyped-call]
+            rows, self.weight, self.bias, counts, residual, relu, self.eps
+        )
+        self._update_running(counts.sum() * rows.shape[2], mean, variance)
         return normed  # type: ignore[no-any-return]
 
-    def _normed(self, rows: Tensor, copies: Tensor | None) -> Tensor:
-        if not self.training:
-            statistics = self.running_mean, self.running_var
-            return F.batch_norm(rows, *statistics, self.weight, self.bias, False, 0.0, self.eps)
-        people = _counts(rows, copies)
-        mean, variance = self._statistics(rows, people)
-        several = 0 if copies is None else len(copies)
-        normed: Tensor = _CountedNorm.apply(  # type: ignore[no-untyped-call]
-            rows, self.weight, self.bias, mean, variance, people, several, self.eps
-        )
-        return normed
-
     @torch.no_grad()
-    def _statistics(self, rows: Tensor, people: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and (biased) variance (C,) over everybody; the running statistics follow them."""
-        count = people.sum() * rows.shape[2]
-        mean = people @ rows.sum(dim=2) / count
-        variance = people @ _squares(rows, mean) / count
-        self._follow(mean, variance, count)
-        return mean, variance
-
-    @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        """The running statistics follow those of a batch."""
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.momentum is not None
+    def _update_running(self, total: Tensor, mean: Tensor, variance: Tensor) -> None:
+        self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        self.running_var.lerp_(variance * total / (total - 1), self.momentum)
 
 
-def rectified_sum(x: Tensor, residual: Tensor | None) -> Tensor:
-    """What is positive of x and a residual, if there is one, written over x: nobody else has seen it."""
-    return F.relu_(x if residual is None else x.add_(residual))
-
-
-def _counts(rows: Tensor, copies: Tensor | None) -> Tensor:
-    """For how many people each row stands, (P,)."""
-    people = torch.ones(len(rows), device=rows.device, dtype=rows.dtype)
-    if copies is not None:
-        people[len(rows) - len(copies) :] = copies.to(rows.dtype)
-    return people
+@torch.no_grad()
+def _statistics(rows: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How many numbers a channel has, (), their mean and their (biased) variance, (C,), over all processes."""
+    own = (counts.sum() * rows.shape[2]).view(1)
+    sums = _over_processes(torch.cat([own, counts @ rows.sum(dim=2)]))
+    total, mean = sums[0], sums[1:] / sums[0]
+    variance = _over_processes(counts @ _squares(rows, mean)) / total
+    return total, mean, variance
 
 
 def _squares(rows: Tensor, mean: Tensor) -> Tensor:
     """Sums of squared distances from the mean, (P, C); some rows at a time, so that they stay in the cache."""
-    step = max(1, CACHE // (rows[0].numel() * rows.element_size())) if rows.device.type == "cpu" else len(rows)
+    size = max(1, rows[0].numel() * rows.element_size())
+    step = max(1, CACHE // size) if rows.device.type == "cpu" else len(rows)
     parts = (rows[start : start + step] - mean[:, None] for start in range(0, len(rows), step))
     return torch.cat([torch.linalg.vector_norm(part, dim=2) for part in parts]).square_()
 
 
+def _synchronised() -> bool:
+    """Whether other processes train with this one."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _over_processes(values: Tensor) -> Tensor:
+    """Sums over all processes; overwritten."""
+    if _synchronised():
+        dist.all_reduce(values)
+    return values
+
+
+def _with_rest(normed: Tensor, rows: Tensor) -> Tensor:
+    """With the channels that are not normalised."""
+    channels = normed.shape[1]
+    return normed if channels == rows.shape[1] else torch.cat([normed, rows[:, channels:]], dim=1)
+
+
+def _relu_sum(x: Tensor, residual: Tensor | None) -> Tensor:
+    """ReLU of a sum, written over x: nobody else has seen it."""
+    return F.relu_(x if residual is None else x.add_(residual))
+
+
 class _CountedNorm(torch.autograd.Function):
-    """Batch norm by given statistics of rows of which the last, ``several``, may count several times."""
+    """Batch norm by given statistics of the batch, through which its gradient goes too."""
 
     @staticmethod
     def forward(
         ctx: FunctionCtx,
         rows: Tensor,
-        gain: Tensor,
-        shift: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        counts: Tensor,
+        total: Tensor,
         mean: Tensor,
-        var: Tensor,
-        people: Tensor,
-        several: int,
+        variance: Tensor,
         eps: float,
     ) -> Tensor:
-        ctx.save_for_backward(rows, gain, mean, var, people)
-        ctx.several, ctx.eps = several, eps  # type: ignore[attr-defined]
-        return F.batch_norm(rows, mean, var, gain, shift, False, 0.0, eps)
+        ctx.save_for_backward(rows, weight, counts, total, mean, variance)
+        ctx.eps = eps  # type: ignore[attr-defined]
+        return F.batch_norm(rows, mean, variance, weight, bias, False, 0.0, eps)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """``dx = scale (g - w/n (sum g + x^ sum g x^))``, w people in the row of n numbers in all."""
-        rows, gain, mean, var, people = ctx.saved_tensors  # type: ignore[attr-defined]
-        several: int = ctx.several  # type: ignore[attr-defined]
+        """``dx = scale (g - w/n (sum g + x^ sum g x^))``, w the row's count, n numbers in a channel in all.
+
+        The two sums are over all processes; the gradients of weight and bias are those of this process, like those
+        of all other parameters.
+        """
+        rows, weight, counts, total, mean, variance = ctx.saved_tensors  # type: ignore[attr-defined]
         eps: float = ctx.eps  # type: ignore[attr-defined]
         grad = grad.contiguous()
         no_statistics = mean.new_empty(0)  # of the batch; a GPU's operator takes no None
-        _, for_gain, for_shift = torch.ops.aten.native_batch_norm_backward(
-            grad, rows, gain, mean, var, no_statistics, no_statistics, False, eps, [False, True, True]
+        _, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            grad, rows, weight, mean, variance, no_statistics, no_statistics, False, eps, [False, True, True]
         )
-        scale = gain * torch.rsqrt(var + eps)
-        share = -scale / (people.sum() * rows.shape[2])
-        through = F.batch_norm(rows, mean, var, share * for_gain, share * for_shift, False, 0.0, eps)
-        if several:
-            through[-several:] *= people[-several:, None, None]
-        return through.addcmul_(grad, scale[:, None]), for_gain, for_shift, None, None, None, None, None
+        sum_gx, sum_g = _over_processes(torch.stack([for_weight, for_bias]))
+        scale = weight * torch.rsqrt(variance + eps)
+        share = -scale / total
+        through = F.batch_norm(rows, mean, variance, share * sum_gx, share * sum_g, False, 0.0, eps)
+        through *= counts[:, None, None]
+        return through.addcmul_(grad, scale[:, None]), for_weight, for_bias, None, None, None, None, None

@@ -1,9 +1,11 @@
-"""Channel-wise topology refinement graph convolutions over a skeleton, for any layout.
+"""Graph convolutions over any skeleton: with one graph (ST-GCN), or one for each channel (CTR-GCN, SCD-Net).
 
 Tensors inside this file are (P, C, V, T): P people, then channels, joints, frames. With time last, the three
 partitions of a joint's neighbours lie next to each other, so that one matrix product sums over all of them.
+``counts`` (P,) say how often each person counts in the norms, once when None; see ``PersonBatchNorm``.
 
-Source: SCD-Net, sec. "Dual-path decoupling encoder"; CTR-GCN (Chen et al., ICCV 2021), sec. 3.
+Source: ST-GCN (Yan et al., AAAI 2018), sec. 3; CTR-GCN (Chen et al., ICCV 2021), sec. 3; SCD-Net, sec. "Dual-path
+decoupling encoder".
 """
 
 from math import sqrt
@@ -12,11 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skelact.layers.batch_norm import PersonBatchNorm, rectified_sum
-from skelact.layers.kernels.graph import Scales, SumNeighbours, usable
+from skelact.layers import kernels
+from skelact.layers.batch_norm import PersonBatchNorm
 from skelact.skeletons import Skeleton
 
 TEMPORAL_KERNEL = 5
+NORM_SPREAD = (
+    0.02  # norms over time and of a block's residual start from N(1, 0.02), as the published code has them
+)
 
 
 class PointConv(nn.Module):
@@ -39,6 +44,38 @@ def point_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     each = weight.expand(people, -1, -1)  # a batched product: on a CPU twice as fast as conv2d
     y = torch.baddbmm(bias[:, None], each, x.reshape(people, channels, joints * frames))
     return y.view(people, -1, joints, frames)
+
+
+class SpatialConv(nn.Module):
+    """Graph convolution in which all people and channels share one graph.
+
+    ``y[u] = sum_k sum_v A_k[u, v] E_k[u, v] (W_k x + b_k)[v]`` over the partitions k of a joint's neighbours
+    (itself, inward, outward), A the normalised adjacency, E a learnable weight for each edge, 1 at the start.
+
+    Args:
+        channels_in: C_in.
+        channels_out: C_out.
+        skeleton: gives A.
+        edge_weights: whether E is learnt; 1 otherwise.
+
+    Source: Yan et al., AAAI 2018, eq. 10 and sec. "Learnable edge importance weighting".
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton, edge_weights: bool = True) -> None:
+        super().__init__()
+        graph = torch.as_tensor(skeleton.adjacency, dtype=torch.get_default_dtype())
+        self.register_buffer("adjacency", graph, persistent=False)
+        self.edge_weights = nn.Parameter(torch.ones_like(graph)) if edge_weights else None
+        self.values = PointConv(channels_in, channels_out, parts=3)  # channel by channel, three partitions each
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(P, C_in, V, T) -> (P, C_out, V, T)."""
+        people, _, joints, frames = x.shape
+        graph = self.adjacency if self.edge_weights is None else self.adjacency * self.edge_weights
+        takes = graph.transpose(0, 1).flatten(1)  # (V, 3 V): what joint u takes from v in each partition
+        return torch.matmul(takes, self.values(x).view(people, -1, 3 * joints, frames))
 
 
 class GraphConv(nn.Module):
@@ -84,18 +121,19 @@ class GraphConv(nn.Module):
         """(3, C_out, V, V): the part of the topology that is the same for all people."""
         return self.graph.unsqueeze(1) + (self.refine_bias * self.alpha)[:, :, None, None]
 
-    def forward(self, x: Tensor, copies: Tensor | None, residual: Tensor) -> Tensor:
-        """(P, C_in, V, T) and (P, C_out, V, T) -> (P, C_out, V, T): the sum is normed, added and rectified."""
-        return self.norm.rectified(self._sum(self.values(x), self.related(x)), copies, residual)
+    def forward(self, x: Tensor, counts: Tensor | None, residual: Tensor) -> Tensor:
+        """(P, C_in, V, T) and (P, C_out, V, T) -> (P, C_out, V, T): ReLU of the normed sum plus the residual."""
+        return self.norm.relu(self._sum(self.values(x), self.related(x)), counts, residual)
 
     def _sum(self, values: Tensor, related: Tensor) -> Tensor:
         """What every joint takes from all, (P, C_out, V, T)."""
         people, _, joints, frames = values.shape
-        if usable(values):
+        if kernels.enabled(values):
             parts = values.view(people, self.channels_out, 3, joints, frames)
             scaled = self.refine_weight * self.alpha, self.refine_bias * self.alpha
-            y: Tensor = SumNeighbours.apply(parts, related, *scaled, self.graph)  # type: ignore[no-untyped-call]
-            return y
+            return kernels.SumNeighbours.apply(  # type: ignore[no-untyped-call,no-any-return]
+                parts, related, *scaled, self.graph
+            )
         topology = self.topology(related).view(people * self.channels_out, joints, 3 * joints)
         y = torch.bmm(topology, values.view(people * self.channels_out, 3 * joints, frames))
         return y.view(people, self.channels_out, joints, frames)
@@ -116,25 +154,30 @@ class TemporalConv(nn.Module):
         self.kernel_bias = nn.Parameter(torch.zeros(2, branch))
         nn.init.normal_(self.kernels, std=sqrt(2.0 / (branch * TEMPORAL_KERNEL)))
         self.norm = PersonBatchNorm(3 * branch)
+        for norm in (self.reduce_norm, self.norm):
+            nn.init.normal_(norm.weight, 1.0, NORM_SPREAD)
 
-    def forward(self, x: Tensor, copies: Tensor | None, residual: Tensor | None) -> Tensor:
-        """(P, C, V, T) -> (P, C, V, T), what is positive of the sum with a residual, if there is one."""
-        reduced = self.reduce_norm(self.reduce(x), copies)
-        if self.training and usable(reduced):
-            scales: Tensor = Scales.apply(reduced, self.kernels, self.kernel_bias)  # type: ignore[no-untyped-call]
-            return self.norm.rectified(scales, copies, residual)
-        normed = self.norm(torch.cat(self._scales(reduced), dim=1), copies)
-        return rectified_sum(torch.cat([normed, reduced[:, normed.shape[1] :]], dim=1), residual)
+    def forward(self, x: Tensor, counts: Tensor | None, residual: Tensor | None) -> Tensor:
+        """(P, C, V, T) -> (P, C, V, T): ReLU of the branches plus a residual, if there is one."""
+        branches = self._branches(self.reduce_norm(self.reduce(x), counts))
+        return self.norm.relu(branches, counts, residual)
 
-    def _scales(self, reduced: Tensor) -> list[Tensor]:
-        """The branches that look at several frames, (P, C / 4, V, T) each."""
+    def _branches(self, reduced: Tensor) -> Tensor:
+        """(P, C, V, T) -> (P, C, V, T), a quarter of the channels for each branch."""
+        # a norm is float32 in autocast too; convolutions are not, and the kernel would be
+        if kernels.enabled(reduced) and not torch.is_autocast_enabled("cpu"):
+            return kernels.Scales.apply(  # type: ignore[no-untyped-call,no-any-return]
+                reduced, self.kernels, self.kernel_bias
+            )
         branch = reduced.shape[1] // 4
         near, far, pooled = F.relu(reduced[:, : 3 * branch]).chunk(3, dim=1)
-        return [
+        branches = [
             convolve_time(near, self.kernels[0], self.kernel_bias[0], dilation=1),
             convolve_time(far, self.kernels[1], self.kernel_bias[1], dilation=2),
             F.max_pool2d(pooled, (1, 3), stride=1, padding=(0, 1)),
+            reduced[:, 3 * branch :],
         ]
+        return torch.cat(branches, dim=1)
 
 
 def convolve_time(x: Tensor, kernels: Tensor, bias: Tensor, dilation: int) -> Tensor:
@@ -157,11 +200,13 @@ class GraphBlock(nn.Module):
         if self.shortcuts:  # one for the graph convolution, one for the block: convolutions of the same input
             self.shortcut = PointConv(channels_in, channels_out, parts=self.shortcuts)
             self.shortcut_norm = PersonBatchNorm(channels_out * self.shortcuts)
+        if self.shortcuts == 2:
+            nn.init.normal_(self.shortcut_norm.weight[channels_out:], 1.0, NORM_SPREAD)
 
-    def forward(self, x: Tensor, copies: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, counts: Tensor | None) -> Tensor:
         """(P, C_in, V, T) -> (P, C_out, V, T)."""
         parts = (
-            self.shortcut_norm(self.shortcut(x), copies).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
+            self.shortcut_norm(self.shortcut(x), counts).chunk(self.shortcuts, dim=1) if self.shortcuts else [x]
         )
-        y: Tensor = self.time(self.graph(x, copies, parts[0]), copies, parts[-1] if self.residual else None)
+        y: Tensor = self.time(self.graph(x, counts, parts[0]), counts, parts[-1] if self.residual else None)
         return y

@@ -1,11 +1,9 @@
-"""A transformer encoder layer as torch's, in products of large matrices."""
+"""A transformer encoder as torch's, in products of large matrices."""
 
 import copy
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from skelact.layers.linear import Linear, linear
 
 
 class TransformerLayer(nn.Module):
@@ -13,7 +11,7 @@ class TransformerLayer(nn.Module):
 
     Parameters, names and numbers are those of ``nn.TransformerEncoderLayer`` (norm last, ReLU). That one exchanges
     clips and tokens before its largest product, which then falls into many small ones; here all tokens of a batch
-    are one matrix. And its largest product can be given, where it is the same for many clips.
+    are one matrix.
 
     Source: Vaswani et al., NeurIPS 2017, sec. 3.
     """
@@ -21,23 +19,20 @@ class TransformerLayer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(width, heads, dropout)  # holds the weights
-        self.linear1, self.linear2 = Linear(width, width), Linear(width, width)
+        self.linear1, self.linear2 = nn.Linear(width, width), nn.Linear(width, width)
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = dropout
 
-    def project(self, tokens: Tensor) -> Tensor:
-        """Queries, keys and values of tokens: (..., D) -> (..., 3 D)."""
-        return linear(tokens, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias)
-
-    def forward(self, tokens: Tensor, projected: Tensor) -> Tensor:
-        """(N, S, D) and their projections (N, S, 3 D) -> (N, S, D)."""
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(N, S, D) -> (N, S, D)."""
         clips, length, _ = tokens.shape
+        projected = F.linear(tokens, self.self_attn.in_proj_weight, self.self_attn.in_proj_bias)
         parts = projected.view(clips, length, 3, self.self_attn.num_heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # (N, heads, S, D / heads)
         dropout = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         out = self.self_attn.out_proj
-        attended = linear(attended.transpose(1, 2).flatten(2), out.weight, out.bias)
+        attended = F.linear(attended.transpose(1, 2).flatten(2), out.weight, out.bias)
         tokens = self.norm1(tokens + self._dropped(attended))
         hidden = self._dropped(F.relu(self.linear1(tokens)))
         normed: Tensor = self.norm2(tokens + self._dropped(self.linear2(hidden)))
@@ -55,15 +50,8 @@ class Transformer(nn.Module):
         first = TransformerLayer(width, heads, dropout)
         self.layers = nn.ModuleList(copy.deepcopy(first) for _ in range(layers))
 
-    def project(self, tokens: Tensor) -> Tensor:
-        """What the first layer makes of each token by itself: (..., D) -> (..., 3 D)."""
-        return self._each()[0].project(tokens)
-
-    def forward(self, tokens: Tensor, projected: Tensor) -> Tensor:
-        """(N, S, D) and what ``project`` gives of them -> (N, S, D)."""
-        for number, layer in enumerate(self._each()):
-            tokens = layer(tokens, layer.project(tokens) if number else projected)
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(N, S, D) -> (N, S, D)."""
+        for layer in self.layers:
+            tokens = layer(tokens)
         return tokens
-
-    def _each(self) -> list[TransformerLayer]:
-        return list(self.layers)  # type: ignore[arg-type]

@@ -78,8 +78,8 @@ def ramp(progress: float, over: float) -> float:
 
 
 def _scores(side: nn.ModuleDict, view: Batch) -> Tensor:
-    """(N, classes), float32."""
+    """(N, classes); float32 at least."""
     encoder = side["encoder"]
     assert isinstance(encoder, Encoder)
-    scores: Tensor = side["classifier"](encoder.embed(view)).float()
-    return scores
+    scores: Tensor = side["classifier"](encoder.embed(view))
+    return scores.float() if scores.dtype == torch.bfloat16 else scores

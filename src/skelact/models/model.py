@@ -1,6 +1,5 @@
 """Model: an encoder with all that is needed to use it, in one small folder."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,20 +8,33 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from skelact import __version__
 from skelact.batches import Batch, collate, downstream_clip
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
+from skelact.models.weights import load_weights, save_tensors
 from skelact.runtime.device import check_precision
+from skelact.runtime.files import (
+    Damaged,
+    checksum,
+    read_json,
+    reading,
+    sealed,
+    sync,
+    unsealed,
+    write_text,
+    writing,
+    written_beside,
+)
 from skelact.runtime.prefetch import read_ahead
+from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
-from skelact.settings import Precision, Recipe, recipe_from_dict, recipe_to_dict
+from skelact.settings import TRAINING_TABLES, Precision, Recipe, recipe_from_dict, recipe_to_dict
 from skelact.skeletons import Skeleton
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_CHECKSUMS = 1  # the format before, which is read all the same
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
@@ -61,59 +73,72 @@ class Model:
         """The model in a run folder or a model folder.
 
         Raises:
-            UserError: no model there, another format, or weights that do not fit their description.
+            UserError: no model there, another format, damaged files, or weights that do not fit their description.
         """
         description = path / DESCRIPTION
         if not description.is_file():
             raise UserError(f"{path} holds no model: {DESCRIPTION} not found. {_hint(path)}")
-        values = json.loads(description.read_text(encoding="utf-8"))
-        if values.get("format") != FORMAT:
-            raise UserError(f"{description}: format {values.get('format')}, this version reads format {FORMAT}")
-        recipe = recipe_from_dict(values["recipe"], where=str(description))
-        built_for = values["encoder"]
-        encoder = build_encoder(
-            Skeleton.from_dict(values["skeleton"]),
-            built_for["persons"],
-            built_for["frames"],
-            built_for["coordinates"],
-            recipe.encoder,
-        )
+        with reading(path):
+            values = _description(path)
+        try:
+            recipe = recipe_from_dict(_of_training(values["recipe"]), where=str(description))
+            skeleton, built_for, info = Skeleton.from_dict(values["skeleton"]), values["encoder"], values["info"]
+            sizes = built_for["persons"], built_for["frames"], built_for["coordinates"]
+            encoder = build_encoder(skeleton, *sizes, recipe.encoder)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Damaged(description, f"{type(error).__name__} {error}. {_again(path)}") from error
         load_weights(encoder, path / WEIGHTS)
-        return cls(encoder, recipe, values["info"])
+        return cls(encoder, recipe, info)
 
     def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and, last, ``model.json``; a model that is there is replaced whole."""
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{WEIGHTS}.partial"
-        save_file({name: value.contiguous() for name, value in self.encoder.state_dict().items()}, partial)
-        os.replace(partial, folder / WEIGHTS)
+        """Write ``model.safetensors`` and, last, ``model.json``; a model that is there is replaced whole.
+
+        Raises:
+            UserError: the files cannot be written; a model that was there is as it was.
+        """
+        weights, description = folder / WEIGHTS, folder / DESCRIPTION
+        with (
+            writing(folder),
+            written_beside(weights) as new_weights,
+            written_beside(description) as new_description,
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            save_tensors(self.encoder.state_dict(), new_weights)
+            write_text(new_description, sealed(self._values(checksum(new_weights))))
+            description.unlink(
+                missing_ok=True
+            )  # between here and the end there is no model, rather than half of two
+            os.replace(new_weights, weights)
+            os.replace(new_description, description)
+            sync(folder)
+
+    def _values(self, weights: str) -> dict[str, Any]:
+        """What ``model.json`` says; ``weights`` is the checksum of the other file."""
         encoder = self.encoder
-        values = {
+        return {
             "format": FORMAT,
             "version": __version__,
+            "weights": weights,
             "skeleton": self.skeleton.to_dict(),
             "encoder": {"persons": encoder.persons, "frames": encoder.frames, "coordinates": encoder.coordinates},
-            "recipe": recipe_to_dict(self.recipe),
+            "recipe": recipe_to_dict(self.recipe, protocols=False),
             "info": self.info,
         }
-        partial = folder / f"{DESCRIPTION}.partial"
-        partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, folder / DESCRIPTION)
 
     def embed(
         self,
-        store: Store,
-        rows: NDArray[np.int64],
+        clips: Clips,
+        rows: NDArray[np.int64] | None = None,
         batch: int = 256,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
         precision: Precision = "float32",
     ) -> NDArray[np.float32]:
-        """Features of some sequences of a store: the centre 95 % of each, resized, nothing random.
+        """Embeddings of clips: the centre 95 % of each, resized, nothing random.
 
         Args:
-            store: cleaned as the store that the model was trained on.
-            rows: which sequences.
+            clips: a store, windows over a recording ...; cleaned as the clips that the model was trained on.
+            rows: which of them; all when None.
             batch: clips at a time.
             progress: called with (done, all) after each batch.
             change: what is done to the whole clips of a batch first, on the encoder's device; nothing when None.
@@ -126,37 +151,38 @@ class Model:
         Raises:
             UserError: another skeleton, another cleaning, too many people, or a precision that the device lacks.
         """
-        self._check(store)
+        self._check(clips)
+        rows = np.arange(len(clips)) if rows is None else rows
         out = np.empty((len(rows), self.dim), dtype=np.float32)
         device = next(self.encoder.parameters()).device
         check_precision(precision, device, "precision")
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         done = 0
         persons = self.encoder.persons
-        with read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), parts) as batches:
-            for clips in batches:
+        with read_ahead(lambda part: load_clips(clips, part, persons).ready_for(device), parts) as batches:
+            for whole in batches:
                 with torch.inference_mode():
-                    clips = clips.to(device)
-                    clips = change(clips) if change else clips
-                    clips = downstream_clip(clips, self.recipe.data)
+                    on_device = whole.to(device)
+                    changed = change(on_device) if change else on_device
+                    views = downstream_clip(changed, self.recipe.data)
                     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                        features = self.encoder.embed(clips)
-                out[done : done + len(clips)] = features.float().cpu().numpy()
-                done += len(clips)
+                        features = self.encoder.embed(views)
+                out[done : done + len(whole)] = features.float().cpu().numpy()
+                done += len(whole)
                 if progress is not None:
                     progress(done, len(rows))
         return out
 
-    def _check(self, store: Store) -> None:
-        if store.skeleton != self.skeleton:
+    def _check(self, clips: Clips) -> None:
+        if clips.skeleton != self.skeleton:
             raise UserError(
                 f"the model expects skeleton {self.skeleton.name} ({len(self.skeleton)} joints), "
-                f"{store.path} holds {store.skeleton.name} ({len(store.skeleton)})"
+                f"{clips.title} holds {clips.skeleton.name} ({len(clips.skeleton)})"
             )
-        if self.info["cleaning"] != store.cleaning:
+        if self.info["cleaning"] != clips.cleaning:
             raise UserError(
-                f"the model was trained on recordings cleaned as {self.info['cleaning']}, {store.path} as "
-                f"{store.cleaning}. Import the recordings again with the same --clean"
+                f"the model was trained on recordings cleaned as {self.info['cleaning']}, {clips.title} as "
+                f"{clips.cleaning}. Import the recordings again with the same --clean"
             )
 
 
@@ -177,31 +203,50 @@ def fresh_encoder(recipe: Recipe, skeleton: Skeleton, persons: int, coordinates:
         return build_encoder(skeleton, persons, recipe.data.frames, coordinates, recipe.encoder)
 
 
-def load_clips(store: Store, rows: NDArray[np.int64], persons: int) -> Batch:
-    """Whole sequences of a store as a batch for ``persons`` people."""
-    clips = [store.stored(row) for row in rows.tolist()]
-    return collate(clips, store.skeleton, persons=persons, label=store.labels[rows], index=rows)
+def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
+    """Whole clips as a batch for ``persons`` people, with the recorder's confidence where there is one."""
+    chosen = [clips.clip(row) for row in rows.tolist()]
+    return collate(
+        [one.positions for one in chosen],
+        clips.skeleton,
+        persons=persons,
+        label=[one.label for one in chosen],
+        index=rows,
+        confidence=[one.confidence for one in chosen],
+    )
 
 
-def load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Strictly load a safetensors file: every name and shape must fit, or a ``UserError`` lists what does not."""
-    if not path.is_file():
-        raise UserError(f"weights {path} not found")
+def _description(path: Path) -> dict[str, Any]:
+    """What ``model.json`` says, once both files of the model have been found undamaged."""
+    description, weights = path / DESCRIPTION, path / WEIGHTS
     try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"weights {path} cannot be read: {error}. Damaged copy?") from error
-    own = module.state_dict()
-    wrong = [f"missing {name}" for name in own if name not in weights]
-    wrong += [f"unknown {name}" for name in weights if name not in own]
-    wrong += [
-        f"{name} is {tuple(weights[name].shape)}, expected {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    if wrong:
-        raise UserError(f"weights {path} do not fit: {'; '.join(wrong[:5])} ({len(wrong)} in all)")
-    module.load_state_dict(weights)
+        values = read_json(description)
+        if values.get("format") == WITHOUT_CHECKSUMS:
+            return values
+        if values.get("format") != FORMAT:
+            raise UserError(
+                f"{description}: format {values.get('format')}, this version reads format {FORMAT} and "
+                f"{WITHOUT_CHECKSUMS}"
+            )
+        values = unsealed(description, values)
+        if not weights.is_file():
+            raise UserError(f"weights {weights} not found")
+        if checksum(weights) != values.get("weights"):
+            raise Damaged(weights, f"it does not match its checksum in {DESCRIPTION}")
+    except Damaged as error:
+        raise Damaged(error.path, f"{error.reason}. {_again(path)}") from error
+    return values
+
+
+def _of_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the training; older models also have those of protocols, which are no part of a model."""
+    return {table: recipe[table] for table in TRAINING_TABLES if table in recipe}
+
+
+def _again(path: Path) -> str:
+    if (path / "config.toml").is_file():
+        return "skelact pretrain --resume writes it again from the last checkpoint"
+    return "Copy it again from where it came from"
 
 
 def _hint(path: Path) -> str:

@@ -4,6 +4,7 @@ Convention: coordinates are taken as they are. The body convention (+y up, right
 the user's to keep.
 """
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,14 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
 from skelact.readers.files import read_head
+from skelact.readers.numpy_files import (
+    ZIP_FAULTS,
+    ObjectsError,
+    check_members,
+    read_elements,
+    read_header,
+    read_member,
+)
 from skelact.readers.reader import FileReader
 from skelact.sequences import Sequence
 from skelact.settings.schema import required, setting
@@ -153,17 +162,23 @@ def _load(path: Path, key: str) -> NDArray[Any]:
         reason = f"is not an array file of numpy; it begins with {head[:12]!r}" if head else "the file is empty"
         raise FileError(path, reason)
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content:
-            return np.asarray(content[_choose(path, list(content.files), key)])
-    except FileError:
-        raise
-    except Exception as error:  # zip, deflate and numpy each let through errors of their own for broken bytes
-        pickled = "allow_pickle" in str(error)
-        reason = "holds pickled objects, which are not read" if pickled else "is broken. Truncated copy?"
-        raise FileError(path, f"the array file {reason}") from error
+        return _load_one(path) if head.startswith(NPY) else _load_member(path, key)
+    except ObjectsError as error:
+        raise FileError(path, "the array file holds pickled objects, which are not read") from error
+    except (OSError, *ZIP_FAULTS) as error:
+        raise FileError(path, f"the array file is broken ({error}). Truncated copy?") from error
+
+
+def _load_one(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        header = read_header(file)
+        return read_elements(file, header, path.stat().st_size - header.size)
+
+
+def _load_member(path: Path, key: str) -> NDArray[Any]:
+    with zipfile.ZipFile(path) as archive:
+        members = check_members(archive, path.stat().st_size)
+        return read_member(archive, members[_choose(path, list(members), key)])
 
 
 def _choose(path: Path, keys: list[str], key: str) -> str:

@@ -166,7 +166,7 @@ def _identity(lines: Lines, line: int, who: str) -> int:
     final = line + 1 >= len(lines)
     if final and count < BODY_VALUES:
         raise _ends(lines, f"the file ends in {who}")
-    if count != BODY_VALUES or not word.isdigit() or int(word) >= 2**63:
+    if count != BODY_VALUES or not word.isdigit() or len(word) > 19 or int(word) >= 2**63:
         reason = f"expected the {BODY_VALUES} values of {who}, its identity first, got {lines.shown(line)}"
         raise lines.error(line, reason)
     if final:

@@ -1,10 +1,11 @@
 /* The bodies in an NTU RGB+D file, many times faster than ntu.py reads any file.
 
-Nothing is guessed: where a line is not as expected, or a number is no short decimal, there is no answer, and ntu.py
+Nothing is guessed: where a line is not as expected, or a number is no finite decimal, there is no answer, and ntu.py
 reads the file or tells what is wrong with it, in which line. Blanks are as there: all characters up to the space.
 
-Digits make a whole number, which is divided by a power of ten: both are exact in double, so the quotient is the
-double nearest to the decimal, the same as Python's float() gives. */
+Digits make a whole number, which is multiplied or divided by a power of ten. Mostly both are exact in double, so the
+result is the double nearest to the decimal, the same as Python's float() gives. Otherwise it is a few roundings off.
+It counts where all doubles so near round to the same float; where they do not, there is no answer. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -16,7 +17,7 @@ double nearest to the decimal, the same as Python's float() gives. */
 #include <string.h>
 
 #if !defined(FLT_EVAL_METHOD) || (FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 1)
-#error "quotients of double are not rounded to double here, so numbers would differ; ntu.py does without this module"
+#error "quotients of double are not rounded to double here, so numbers would differ; ntu.py needs no module"
 #endif
 
 #define JOINTS 25
@@ -24,10 +25,11 @@ double nearest to the decimal, the same as Python's float() gives. */
 #define JOINT_VALUES 12
 #define DIGITS 18                   /* of a whole number; so many fit in 63 bits */
 #define EXACT (UINT64_C(1) << 53)   /* whole numbers up to here are exact in double */
-#define MOST_DECIMALS 22            /* powers of ten up to here are */
+#define TENFOLD 22                  /* powers of ten up to here are */
+#define FEW_ROUNDINGS 0x1p-50       /* of a double, relative: more than its digits left out and four operations */
 #define USUAL_BODY 3000             /* characters */
 
-static const double TENS[MOST_DECIMALS + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+static const double TENS[TENFOLD + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
@@ -84,44 +86,81 @@ static const Char *line_of_number(const Char *at, int64_t *value)
     return *at == '\n' || *at == '\0' ? at : NULL;
 }
 
-/* As whole: the digits, dot or not. As decimals: how many of them stand behind the dot. */
-static const Char *digits(const Char *at, uint64_t *whole, int *decimals)
+/* The value is whole times ten to this power, exactly, or a little more in size where digits were left out. */
+typedef struct {
+    uint64_t whole;
+    int64_t power;
+    int left_out;
+} Decimal;
+
+static const Char *digits(const Char *at, Decimal *d)
 {
     const Char *start = at, *dot = NULL;
-    uint64_t made = 0;
+    const uint64_t full = (uint64_t)TENS[DIGITS - 1];
+    uint64_t whole = 0;
+    int64_t left_out = 0, decimals = 0;
     for (; is_digit(*at) || (*at == '.' && dot == NULL); at++) {
-        if (at - start > DIGITS)
-            return NULL;
         if (*at == '.')
             dot = at;
+        else if (whole < full)
+            whole = 10 * whole + (uint64_t)(*at - '0');
         else
-            made = 10 * made + (uint64_t)(*at - '0');
+            left_out++;
     }
-    *whole = made;
-    *decimals = dot == NULL ? 0 : (int)(at - dot) - 1;
+    if (dot != NULL)
+        decimals = at - dot - 1;
+    d->whole = whole;
+    d->power = left_out - decimals;
+    d->left_out = left_out > 0;
     return at - start > (dot != NULL) ? at : NULL;
 }
 
-/* -0.25 and 8.9407e-08, for example. */
+/* Of 8.9407e-08, 1E-05 and 1e+06, the e and what follows it. */
+static const Char *exponent(const Char *at, Decimal *d)
+{
+    int64_t power;
+    int negative;
+    if (*at != 'e' && *at != 'E')
+        return at;
+    negative = at[1] == '-';
+    at = whole_number(at + 1 + (negative || at[1] == '+'), &power);
+    d->power += negative ? -power : power;
+    return at;
+}
+
+static int as_float(Decimal d, float *value)
+{
+    const int64_t size = d.power < 0 ? -d.power : d.power;
+    const int exact = d.whole == 0 || (d.whole <= EXACT && size <= TENFOLD && !d.left_out);
+    double found = (double)d.whole;
+    if (d.whole == 0) /* 0 is 0, whatever its power */
+        found = 0;
+    else if (size <= TENFOLD)
+        found = d.power < 0 ? found / TENS[size] : found * TENS[size];
+    else if (size <= 2 * TENFOLD)
+        found = d.power < 0 ? found / TENS[TENFOLD] / TENS[size - TENFOLD]
+                            : found * TENS[TENFOLD] * TENS[size - TENFOLD];
+    else
+        return 0;
+    *value = (float)found;
+    return found * (1 + FEW_ROUNDINGS) <= FLT_MAX
+           && (exact || (float)(found * (1 - FEW_ROUNDINGS)) == (float)(found * (1 + FEW_ROUNDINGS)));
+}
+
+/* -0.25 and 8.9407E-08, for example. */
 static const Char *decimal(const Char *at, float *value)
 {
-    uint64_t whole;
-    int64_t exponent = 0;
-    int decimals, negative;
-    double found;
+    Decimal d;
+    int negative;
     at = blanks(at);
     negative = *at == '-';
-    at = digits(at + (negative || *at == '+'), &whole, &decimals);
-    if (at != NULL && *at == 'e' && at[1] == '-') {
-        at = whole_number(at + 2, &exponent);
-        if (exponent > MOST_DECIMALS)
-            return NULL;
-        decimals += (int)exponent;
-    }
-    if (at == NULL || *at > ' ' || decimals > MOST_DECIMALS || whole > EXACT)
+    at = digits(at + (negative || *at == '+'), &d);
+    if (at != NULL)
+        at = exponent(at, &d);
+    if (at == NULL || *at > ' ' || !as_float(d, value))
         return NULL;
-    found = (double)whole / TENS[decimals];
-    *value = (float)(negative ? -found : found);
+    if (negative)
+        *value = -*value;
     return at;
 }
 
@@ -220,6 +259,8 @@ static Outcome read_file(const Char *at, const Char *end, Found *found)
     found->bodies = malloc(found->room * sizeof(Body));
     if (found->bodies == NULL)
         return NO_MEMORY;
+    if (end - at >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) /* UTF-8 says so at the start of a text */
+        at += 3;
     at = line_of_number(at, &found->frames);
     for (frame = 0; at != NULL && frame < found->frames; frame++) {
         at = line_of_number(at, &places);
@@ -264,7 +305,7 @@ static PyObject *read_bodies(PyObject *module, PyObject *data)
 }
 
 static PyMethodDef METHODS[] = {
-    {"read_bodies", read_bodies, METH_O, "Frames, and one record for each body; None: not as the recorder writes."},
+    {"read_bodies", read_bodies, METH_O, "Frames and a record for each body; None: not as the recorder writes."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -21,6 +21,7 @@ from skelact.sequences import Sequence
 from skelact.skeletons import KINECT20
 
 FPS = 30.0
+DIGITS = 18  # of a whole number; so many fit in 63 bits
 
 
 def read_nw_ucla(path: Path) -> Sequence:
@@ -54,13 +55,18 @@ def read_nw_ucla(path: Path) -> Sequence:
 
 def _parse(path: Path, data: bytes) -> Any:
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.decode("utf-8-sig"), parse_int=_whole)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated")
         reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated copy?" if cut else "")
         raise FileError(path, reason, error.lineno) from error
-    except (RecursionError, ValueError) as error:  # not UTF-8, nested too deep, a number of too many digits
+    except (RecursionError, ValueError) as error:  # not UTF-8, nested too deep
         raise FileError(path, "is not a JSON file") from error
+
+
+def _whole(text: str) -> int | float:
+    """Whole numbers of so many digits that numpy has none are floating point numbers, infinite ones too."""
+    return int(text) if len(text) <= DIGITS else float(text)
 
 
 def _positions(path: Path, frames: list[Any]) -> NDArray[np.float32]:

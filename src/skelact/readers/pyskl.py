@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from skelact.errors import FileError, UserError
 from skelact.readers.files import read_bytes, read_head
 from skelact.readers.reader import Unit, units_by_suffix
-from skelact.readers.unpickling import read_plain_pickle as read_pickle
+from skelact.readers.unpickling import read_pickle
 from skelact.sequences import Sequence
 from skelact.sequences.sequence import Tag
 from skelact.settings.schema import setting

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
+from skelact.evaluation.results.results import Measured, OverSeeds, families
 from skelact.evaluation.results.stored import Stored, chosen_entries
 from skelact.report.figures import short, svg, ticks
-from skelact.report.table import families, system_names
 
 WIDTH, HEIGHT = 440, 250  # of one panel, pixels
 LEFT, RIGHT, TOP, BOTTOM = 48, 18, 32, 46  # what titles and axes take of it
@@ -57,42 +56,49 @@ class Panel:
     lines: Mapping[str, Places]
 
 
-def panels_of(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Panel]]:
-    """The charts of each protocol that has several entries on one axis.
-
-    Args:
-        entries: ``protocols`` of ``results.json``.
-    """
-    found = {}
-    for name, family in families(entries).items():
-        charts: dict[tuple[str, str], dict[str, list[tuple[float, float, float]]]] = {}
-        for entry in family.values():
-            for point in entry.get("points", ()):
-                lines = charts.setdefault((point["chart"], point["across"]), {})
-                for system, title in system_names(entry).items():
-                    values = entry["systems"][system]
-                    lines.setdefault(title, []).append((point["at"], values["value"], values["std"] or 0.0))
-        panels = [
-            Panel(title, across, {system: sorted(points) for system, points in lines.items()})
-            for (title, across), lines in charts.items()
-            if len(next(iter(lines.values()))) > 1
-        ]
-        if panels:
-            found[name] = panels
-    return found
+def panels_of(entries: Mapping[str, Measured]) -> dict[str, list[Panel]]:
+    """The charts of each protocol that has several entries on one axis, with a line for each system."""
+    return {
+        name: panels
+        for name, family in families(dict(entries)).items()
+        if (panels := _panels({key: (one, _systems(one)) for key, one in family.items()}))
+    }
 
 
 def panels_of_runs(measured: Sequence[Stored]) -> dict[str, list[Panel]]:
     """The charts of several runs, with a line for the trained encoder of each that has them."""
-    merged: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, tuple[Measured, dict[str, OverSeeds]]]] = {}
     for key in chosen_entries(measured):
         having = [one for one in measured if key in one.entries]
         if len(having) > 1:
-            systems = {
-                str(one.run): one.entries[key]["systems"]["model"] | {"name": str(one.run)} for one in having
-            }
-            merged[key] = {"points": having[0].entries[key].get("points", ()), "systems": systems}
-    return panels_of(merged)
+            lines: dict[str, OverSeeds] = {str(one.run): one.entries[key].model for one in having}
+            first = having[0].entries[key]
+            found.setdefault(first.protocol, {})[key] = first, lines
+    return {name: panels for name, family in found.items() if (panels := _panels(family))}
+
+
+def _systems(entry: Measured) -> dict[str, OverSeeds]:
+    return {one.name: one for one in entry.systems.values()}
+
+
+def _panels(family: Mapping[str, tuple[Measured, Mapping[str, OverSeeds]]]) -> list[Panel]:
+    """A panel for each chart that entries of a protocol are part of; lines by name."""
+    charts: dict[tuple[str, str], dict[str, list[tuple[float, float, float]]]] = {}
+    for entry, values in family.values():
+        for point in entry.points:
+            lines = charts.setdefault((point.chart, point.across), {})
+            for name, one in values.items():
+                lines.setdefault(name, []).append((point.at, one.value, one.std or 0.0))
+    return [
+        Panel(title, across, {name: sorted(points) for name, points in lines.items()})
+        for (title, across), lines in charts.items()
+        if len(next(iter(lines.values()))) > 1
+    ]
+
+
+def seeds_of_curves(seeds: Sequence[int]) -> str:
+    """What the lines and bands of curves are."""
+    return f"Mean of {len(seeds)} seeds; bands: ± 1 standard deviation" if len(seeds) > 1 else f"Seed {seeds[0]}"
 
 
 def inline(panels: Sequence[Panel]) -> str:

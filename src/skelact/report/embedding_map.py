@@ -1,4 +1,4 @@
-"""Vectors on paper: which clips lie near which."""
+"""Embedding map: vectors on paper, which clips lie near which."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ NEIGHBOURS = 30  # that t-SNE keeps close (its perplexity)
 STEPS = 500  # of t-SNE: the maps of so few points no longer change
 
 
-def map_of(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float64]:
+def embedding_map(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.float64]:
     """(N, D) to (N, 2) so that clips near by cosine stay near: t-SNE, or PCA where there are too few.
 
     The same vectors give the same map on the same machine.

@@ -105,14 +105,14 @@ class _Paper:
 
 
 def class_bars(
-    classes: Sequence[str], ours: Sequence[float], theirs: Sequence[float], clips: Sequence[int]
+    classes: Sequence[str], ours: Sequence[float], theirs: Sequence[float] | None, clips: Sequence[int]
 ) -> str:
     """A bar a class for the accuracy of the trained encoder, and a mark for that of the untrained one.
 
     Args:
         classes: names.
         ours: accuracies, 0 to 1.
-        theirs: accuracies of the untrained encoder.
+        theirs: accuracies of the untrained encoder; None where it was not measured.
         clips: how many test clips there are.
     """
     order = sorted(range(len(classes)), key=lambda c: (-ours[c], c))
@@ -127,14 +127,17 @@ def class_bars(
             f'<text class="tick" x="{x:.1f}" y="{height - 6}" text-anchor="middle">{tick} %</text>'
         )
     for place, c in enumerate(order):
-        y, mark = place * row + 4, left + scale * theirs[c]
-        title = f"{classes[c]}: {100 * ours[c]:.1f} % of {clips[c]} clips, untrained {100 * theirs[c]:.1f} %"
+        y, title = place * row + 4, f"{classes[c]}: {100 * ours[c]:.1f} % of {clips[c]} clips"
+        mark = ""
+        if theirs is not None:
+            title += f", untrained {100 * theirs[c]:.1f} %"
+            mark = f'<path class="mark" d="M{left + scale * theirs[c]:.1f} {y + 1}v{row - 4}"/>'
         line, bar = f'y="{y + row / 2 + 3}"', f'width="{scale * ours[c]:.1f}" height="{0.64 * row:.1f}"'
         parts.append(
             f"<g><title>{escape(title)}</title>"
             f'<text class="tick" x="{left - 8}" {line} text-anchor="end">{short(classes[c], 28)}</text>'
             f'<rect class="bar" x="{left}" y="{y + row / 8:.1f}" {bar} rx="2"/>'
-            f'<path class="mark" d="M{mark:.1f} {y + 1}v{row - 4}"/>'
+            f"{mark}"
             f'<text class="tick" x="{left + scale + 10}" {line}>{100 * ours[c]:.0f} %</text></g>'
         )
     return svg(width, height, "".join(parts), "accuracy of each class", least=480)
@@ -231,7 +234,7 @@ def pose_strip(positions: NDArray[np.floating], skeleton: Skeleton, up: str, cou
     """A clip as poses from left to right.
 
     Args:
-        positions: (T, M, V, C), NaN where not measured.
+        positions: (T, M, V, C), NaN where not observed.
         skeleton: the layout.
         up: axis that points up, such as "+y".
         count: number of poses.
@@ -239,7 +242,7 @@ def pose_strip(positions: NDArray[np.floating], skeleton: Skeleton, up: str, cou
     frames = np.unique(np.linspace(0, len(positions) - 1, count).round().astype(int))
     paper = on_paper(positions[frames].astype(np.float64), up)
     if np.isnan(paper).all():
-        return "<p>Nothing was measured.</p>"
+        return "<p>Nothing was observed.</p>"
     low, high = np.nanmin(paper[..., 1]), np.nanmax(paper[..., 1])
     tall = 100.0
     scale = (tall - 12) / max(high - low, 1e-9)

@@ -1,30 +1,156 @@
-"""The report: one HTML file that needs no other, with every number, picture and the way to repeat it."""
+"""Results as one HTML page that needs no other file, with every number, picture and the way to repeat it.
 
-import json
+What is on the page is gathered here, plain values and pictures; what it looks like is in ``templates/``, which
+escape everything that is not a picture.
+"""
+
 import shlex
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from skelact.evaluation.baselines import SYSTEMS
 from skelact.evaluation.evaluate import Evaluation
-from skelact.evaluation.protocols import PROTOCOLS
-from skelact.evaluation.protocols.protocol import SYSTEMS
-from skelact.evaluation.results.stored import cleaning_words
-from skelact.report import curves, figures
-from skelact.report.embedding_map import map_of, spread_over
-from skelact.report.nearest_clips import examples
-from skelact.report.table import families, system_names, trained_elsewhere, whole
+from skelact.evaluation.results.compare import compare
+from skelact.evaluation.results.results import Best, Measured, OverSeeds, Results, SystemResult, cleaning_words
+from skelact.evaluation.results.stored import Stored
+from skelact.report import curves, figures, words
+from skelact.report.embedding_map import embedding_map, spread_over
+from skelact.report.nearest_clips import NearestClips, nearest_clips
+from skelact.report.training_curves import loss_charts
 
-NOT_LOSSES = {"epoch", "step", "total", "lr", "clips_per_second"}  # what metrics.jsonl holds beside the loss parts
-CONFUSIONS = 6  # of the most frequent mistakes that are told in words
+MISTAKES = 6  # the most frequent ones, in words
+BESIDE = "untrained"  # the baseline that is marked beside the accuracy of each class
+
+
+@dataclass(frozen=True)
+class Family:
+    """A protocol of several entries: a curve and a table.
+
+    Args:
+        title: heading.
+        picture: curves; nothing where there are none.
+        names: of the systems.
+        rows: title of each entry and the numbers of each system.
+    """
+
+    title: str
+    picture: Markup
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[OverSeeds | None, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What a protocol says of each class.
+
+    Args:
+        title: of the entry.
+        bars: accuracies.
+        beside: the system that is marked beside them; nothing where there is none.
+        matrix: of confusions.
+        mistakes: the most frequent ones in words.
+    """
+
+    title: str
+    bars: Markup
+    beside: str
+    matrix: Markup
+    mistakes: str
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is drawn from features.
+
+    Args:
+        maps: an embedding map of each system, by its name.
+        legend: of their colours.
+        shown: how many test clips are on them.
+        nearest: test clips with the training clips nearest to them.
+    """
+
+    maps: Mapping[str, Markup]
+    legend: Markup
+    shown: int
+    nearest: NearestClips
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that is on the page of one run.
+
+    Args:
+        folder: of the run.
+        results: what was measured.
+        main: entries that are a protocol by themselves.
+        other_verdicts: a sentence for each protocol that is not among them, by its title.
+        families: protocols of several entries.
+        losses: charts of the training.
+        learning: chart of the test accuracy after each epoch, by title.
+        features: what is drawn from features; None where they are not at hand.
+        classes: what each of ``main`` says of the classes.
+    """
+
+    folder: Path
+    results: Results
+    main: Mapping[str, Measured]
+    other_verdicts: Mapping[str, str]
+    families: Sequence[Family]
+    losses: Sequence[Markup]
+    learning: Mapping[str, Markup]
+    features: Features | None
+    classes: Sequence[Classes]
+
+    @property
+    def seeds_of_curves(self) -> str:
+        """What the lines and bands of curves are."""
+        return curves.seeds_of_curves(self.results.seeds)
+
+    @property
+    def commands(self) -> list[str]:
+        """What trains the encoder again, where its settings are at hand, and what measures it again."""
+        folder, seeds = Path(self.results.run), self.results.seeds
+        several = (folder / f"seed-{seeds[0]}").is_dir()
+        config = folder / (f"seed-{seeds[0]}/config.toml" if several else "config.toml")
+        if not config.is_file():
+            return list(self.results.commands)
+        again = ["skelact", "pretrain", self.results.data.store, "-c", str(config), "-o", "AGAIN"]
+        again += ["--seeds", ",".join(map(str, seeds))] if several else []
+        return [shlex.join(again), *self.results.commands]
+
+    @property
+    def provenance(self) -> list[tuple[str, str]]:
+        """Where the numbers come from."""
+        results, data = self.results, self.results.data
+        environments = [("Environment", words.environment_words(one)) for one in results.environments]
+        python = f"torch {results.environment.torch}, Python {results.environment.python}"
+        return [
+            ("Run", results.run),
+            ("Data", f"{data.dataset or 'no known data set'}, in {data.store}"),
+            ("Fingerprint of the data", data.fingerprint),
+            ("Cleaning", cleaning_words(data.cleaning)),
+            ("Split", data.split_title),
+            ("Seeds", ", ".join(map(str, results.seeds))),
+            *environments,
+            ("Versions", f"skelact {results.version}, {python}"),
+            ("Time", f"{results.seconds:.0f} s"),
+        ]
+
+    @property
+    def settings(self) -> dict[str, list[tuple[str, str]]]:
+        """Settings by group."""
+        groups = words.settings_of(self.results).items()
+        return {group: [(name, _value(value)) for name, value in values.items()] for group, values in groups}
 
 
 def write_report(evaluation: Evaluation, path: Path | None = None) -> Path:
-    """Write the report of an evaluation.
+    """Write the report of an evaluation, with what is drawn from its features.
 
     Args:
         evaluation: what ``evaluate`` gave.
@@ -34,381 +160,185 @@ def write_report(evaluation: Evaluation, path: Path | None = None) -> Path:
         The file.
     """
     path = path or evaluation.folder / "report.html"
-    results = evaluation.results
-    pictures = _maps(evaluation) + examples(evaluation)
-    body = sections(evaluation.run, results, _class_accuracies(evaluation), pictures)
-    path.write_text(page(title_of(results), lead_of(results), body, results), encoding="utf-8")
+    run = run_of(evaluation.run, evaluation.results, _features(evaluation))
+    path.write_text(_rendered("run.html", evaluation.results.title, evaluation.results, run=run), encoding="utf-8")
     return path
 
 
-def sections(
-    run: Path, results: Mapping[str, Any], untrained: Mapping[str, Mapping[str, float]], pictures: str = ""
-) -> list[str]:
-    """HTML of all that results say, from top to bottom.
+def html(measured: Sequence[Stored]) -> str:
+    """The page of a run without what is drawn from features, or of several with their comparison on top.
 
     Args:
-        run: folder of the run, for the curves of its training.
-        results: what ``results.json`` says.
-        untrained: the untrained encoder's accuracy by entry and class, for the entries of ``whole``.
-        pictures: HTML of what is drawn from features.
+        measured: what ``read_results`` gave.
+
+    Raises:
+        UserError: several that cannot be compared.
     """
+    first = measured[0].results
+    if len(measured) == 1:
+        return _rendered("run.html", first.title, first, run=run_of(measured[0].home, first))
+    return _rendered(
+        "runs.html",
+        first.data.title,
+        first,
+        runs=[run_of(one.home, one.results, name=one.run) for one in measured],
+        comparison=compare(measured),
+        curves={
+            words.protocol_title(name): Markup(curves.inline(panels))
+            for name, panels in curves.panels_of_runs(measured).items()
+        },
+        caption=curves.CAPTION_OF_RUNS,
+    )
+
+
+def run_of(home: Path, results: Results, features: Features | None = None, name: Path | None = None) -> Run:
+    """What is on the page of one run.
+
+    Args:
+        home: folder of the run, for the curves of its training.
+        results: what was measured.
+        features: what is drawn from features.
+        name: what the page calls the run.
+    """
+    main = words.whole(results.protocols)
+    titles = {entry.title for entry in main.values()}
+    verdicts = words.verdicts(results.protocols).items()
+    return Run(
+        folder=name or home,
+        results=results,
+        main=main,
+        other_verdicts={title: sentence for title, sentence in verdicts if title not in titles},
+        families=_families(results),
+        losses=loss_charts(home, results.seeds),
+        learning=_learning(main),
+        features=features,
+        classes=[_classes(entry, results) for entry in main.values()],
+    )
+
+
+def _rendered(template: str, title: str, results: Results, **values: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["first_upper"] = lambda text: text[:1].upper() + text[1:]
+    environment.globals |= {
+        "systems": dict(SYSTEMS),
+        "cell_lines": _cell_lines,
+        "measure_rows": _measure_rows,
+        "percent": words.percent,
+        "accuracy": words.accuracy,
+        "headline": words.headline,
+        "system_names": words.system_names,
+        "seeds_words": words.seeds_words,
+        "row_name": words.row_name,
+        "row_difference": words.row_difference,
+    }
+    page = environment.get_template(template)
+    return page.render(title=title, version=results.version, created=results.created, **values)
+
+
+def _cell_lines(one: OverSeeds) -> list[str]:
+    """What stands below an accuracy."""
+    lines = ["95 %: {:.1f} to {:.1f}".format(*(100 * end for end in one.interval))] if one.interval else []
+    if len(one.seeds) > 1:
+        lines.append("seeds: " + ", ".join(f"{100 * value:.1f}" for value in one.seeds.values()))
+    if not isinstance(one, SystemResult):
+        return lines
+    if "deviation_over_episodes" in one.measures:
+        lines.append(f"deviation over episodes: {100 * one.measures['deviation_over_episodes'].value:.1f}")
+    if isinstance(one.best_on_test, Best):
+        lines.append(f"best on test: {100 * one.best_on_test.mean:.1f}")
+    rates = [f"{chosen['lr']:g}" for chosen in one.chosen.values() if "lr" in chosen]
+    lines += [f"learning rate: {', '.join(rates)}"] if rates else []
+    if one.without_duplicates:
+        lines.append(f"without duplicates: {100 * one.without_duplicates.value:.1f}")
+    return lines
+
+
+def _measure_rows(entry: Measured) -> list[tuple[str, list[OverSeeds]]]:
+    """What an entry measures beside the accuracy, of each system."""
     return [
-        _notes(results),
-        _tiles(results),
-        _table(results),
-        _measures(results),
-        _families(results),
-        _training(run, results),
-        _probe(results),
-        pictures,
-        _confusion(results, untrained),
-        _provenance(results),
-        _settings(results),
+        (words.measure_title(name).capitalize(), [one.measures[name] for one in entry.systems.values()])
+        for name in entry.model.measures
     ]
 
 
-def page(title: str, lead: str, body: Sequence[str], results: Mapping[str, Any]) -> str:
-    """A whole page of HTML.
-
-    Args:
-        title: plain text.
-        lead: HTML of the first paragraph.
-        body: HTML of the sections.
-        results: what ``results.json`` says, for version and date.
-    """
-    template = Template((Path(__file__).parent / "report.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=escape(title),
-        lead=lead,
-        sections="\n".join(body),
-        version=escape(results["version"]),
-        created=escape(results["created"]),
-    )
-
-
-def percent(share: float) -> str:
-    """An accuracy as it is printed.
-
-    Example:
-        >>> percent(0.8431)
-        '84.3 %'
-    """
-    return f"{100 * share:.1f} %"
-
-
-def title_of(results: Mapping[str, Any]) -> str:
-    """What was trained, on what it was measured."""
-    data = results["data"]
-    held = f", held out {data['hold_out']}" if data["hold_out"] else ""
-    return f"{results['method']} on {data['dataset'] or 'a store'}, {data['split']}{held}"
-
-
-def lead_of(results: Mapping[str, Any]) -> str:
-    """HTML of what the numbers rest on."""
-    data, seeds = results["data"], results["seeds"]
-    clips, trained = data["clips"], trained_elsewhere(results)
-    elsewhere = f"Trained on {escape(trained)}. " if trained else ""
-    return (
-        f"{clips['train']:,} training clips and {clips['test']:,} test clips of {len(data['classes'])} actions, "
-        f"skeleton {escape(data['skeleton'])}; {_seeds(seeds)}. {elsewhere}"
-        "The encoder is frozen but for fine-tuning; every number is that of the last epoch, and stands beside the "
-        "same encoder before its training and the raw coordinates."
-    )
-
-
-def _seeds(seeds: list[int]) -> str:
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds ({', '.join(map(str, seeds))})"
-
-
-def _notes(results: Mapping[str, Any]) -> str:
-    return "".join(f'<p class="note">{escape(note)}</p>' for note in results["notes"])
-
-
-def _tiles(results: Mapping[str, Any]) -> str:
-    tiles = []
-    for protocol in whole(results["protocols"]).values():
-        model, untrained = protocol["systems"]["model"], protocol["versus"]["untrained"]
-        number = percent(model["value"]).removesuffix(" %")
-        tiles.append(
-            f'<div class="tile"><h3>{escape(protocol["title"])}</h3><b>{number}<i> %</i></b>'
-            f"<p>{_signed(untrained['gain'])} points against the untrained encoder"
-            f"{_p_values(untrained)}{_own_clips(model)}</p></div>"
-        )
-    return f'<div class="tiles">{"".join(tiles)}</div>'
-
-
-def _own_clips(model: Mapping[str, Any]) -> str:
-    values = model["without_copies"]
-    return f"; {percent(values['value'])} without the copies of training clips" if values else ""
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def _p_values(versus: Mapping[str, Any]) -> str:
-    """The least convincing of the seeds' tests."""
-    worst = max(pair["p"] for pair in versus["seeds"].values())
-    value = "&lt;&nbsp;0.001" if worst < 0.001 else f"=&nbsp;{worst:.3f}"
-    return f" (McNemar p&nbsp;{value}{', worst seed' if len(versus['seeds']) > 1 else ''})"
-
-
-def _table(results: Mapping[str, Any]) -> str:
-    protocols = whole(results["protocols"])
-    if not protocols:
-        return ""
-    head = "".join(f"<th>{escape(protocol['title'])}</th>" for protocol in protocols.values())
-    rows = []
-    for system, name in SYSTEMS.items():
-        cells = "".join(f"<td>{_cell(protocol['systems'][system])}</td>" for protocol in protocols.values())
-        mark = ' class="first"' if system == "model" else ""
-        rows.append(f'<tr{mark}><th scope="row">{escape(name)}</th>{cells}</tr>')
-    frequent = percent(results["data"]["most_frequent_class"])
-    wide = f'<td colspan="{len(protocols)}">{frequent}</td>'
-    rows.append(f'<tr><th scope="row">always the most frequent class</th>{wide}</tr>')
-    table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return (
-        f'<h2>Accuracy on the test clips</h2><div class="scroll">{table}</div>'
-        f"<p><small>Intervals are Wilson 95 % intervals for {results['data']['clips']['test']:,} test clips"
-        f"{'; ± is the standard deviation over seeds' if len(results['seeds']) > 1 else ''}. "
-        "“Best on test” is the best of all epochs, chosen on the test clips: it is given for comparison with "
-        "papers that report it, and is not a result.</small></p>"
-    )
-
-
-def _cell(system: Mapping[str, Any]) -> str:
-    lines = (
-        ["95 %: {:.1f} to {:.1f}".format(*(100 * end for end in system["interval"]))]
-        if "interval" in system
-        else []
-    )
-    if len(system["seeds"]) > 1:
-        lines.append("seeds: " + ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values()))
-    episodes = system.get("measures", {}).get("deviation_over_episodes")
-    if episodes:
-        lines.append(f"deviation over episodes: {100 * episodes['value']:.1f}")
-    if system.get("best_on_test"):
-        lines.append(f"best on test: {100 * system['best_on_test']['mean']:.1f}")
-    if system.get("chosen"):
-        lines.append("learning rate: " + ", ".join(f"{one['lr']:g}" for one in system["chosen"].values()))
-    if system.get("without_copies"):
-        lines.append(f"without copies: {100 * system['without_copies']['value']:.1f}")
-    deviation = f" ± {100 * system['std']:.1f}" if system["std"] is not None else ""
-    small = "".join(f"<small>{line}</small>" for line in lines)
-    return f"{100 * system['value']:.1f}{deviation} %{small}"
-
-
-def _measures(results: Mapping[str, Any]) -> str:
-    """What protocols measure beside the accuracy: retrieval."""
-    tables = []
-    for protocol in whole(results["protocols"]).values():
-        systems = protocol["systems"]
-        rows = [
-            [
-                name.replace("_", " ").capitalize(),
-                *(_cell(values["measures"][name]) for values in systems.values()),
-            ]
-            for name in systems["model"]["measures"]
-        ]
-        if rows:
-            title = f"Retrieval, {protocol['title']}"
-            table = _plain_table(list(system_names(protocol).values()), rows)
-            tables.append(f"<h2>{escape(title)}</h2>{table}")
-    return "".join(tables)
-
-
-def _families(results: Mapping[str, Any]) -> str:
-    """Curves and a table for each protocol of several entries."""
-    main, sections = whole(results["protocols"]), []
-    charts = curves.panels_of(results["protocols"])
-    for name, family in families(results["protocols"]).items():
-        entries = [entry for key, entry in family.items() if key not in main]
-        if entries:
-            title = PROTOCOLS[name].title
-            rows = [[entry["title"], *(_cell(one) for one in entry["systems"].values())] for entry in entries]
-            sections.append(f"<h2>{escape(title.capitalize())}</h2>{_curves(charts.get(name, []), results)}")
-            sections.append(_plain_table(list(system_names(entries[0]).values()), rows))
-    return "".join(sections)
-
-
-def _curves(panels: list[curves.Panel], results: Mapping[str, Any]) -> str:
-    if not panels:
-        return ""
-    caption = f"<figcaption>{escape(seeds_of_curves(results))}</figcaption>"
-    return f"<figure>{curves.inline(panels)}{caption}</figure>"
-
-
-def seeds_of_curves(results: Mapping[str, Any]) -> str:
-    """What the lines and bands of curves are."""
-    seeds = results["seeds"]
-    return f"Mean of {len(seeds)} seeds; bands: ± 1 standard deviation" if len(seeds) > 1 else f"Seed {seeds[0]}"
-
-
-def _plain_table(names: list[str], rows: list[list[str]]) -> str:
-    """Rows of a title and cells that are HTML."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-        for row in rows
-    )
-    table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll">{table}</div>'
-
-
-def _training(run: Path, results: Mapping[str, Any]) -> str:
-    """Loss curves: the parts of the first seed, the total of every seed."""
-    seeds = {}
-    for seed in results["seeds"]:
-        folder = run / f"seed-{seed}"
-        seeds[seed] = _metrics((folder if folder.is_dir() else run) / "metrics.jsonl")
-    first = next(iter(seeds.values()))
-    if not first:
-        return ""
-    names = [name for name in first[-1] if name not in NOT_LOSSES]
-    parts = {name: [(line["epoch"], line[name]) for line in first if name in line] for name in names}
-    totals = {
-        f"total, seed {seed}" if len(seeds) > 1 else "total": [(line["epoch"], line["total"]) for line in lines]
-        for seed, lines in seeds.items()
-    }
-    charts = figures.line_chart(parts, "epoch", "loss") if len(parts) > 1 else ""
-    charts += figures.line_chart(totals, "epoch", "loss")
-    caption = "Mean of each epoch" + (
-        f"; parts of seed {results['seeds'][0]}, then their sum." if len(parts) > 1 else "."
-    )
-    return f"<h2>Loss in training</h2><figure>{charts}<figcaption>{caption}</figcaption></figure>"
-
-
-def _metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; none where a model came without its run."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-
-
-def _probe(results: Mapping[str, Any]) -> str:
-    """Test accuracy after each epoch of every protocol that has epochs; first seed."""
-    charts, seed = [], results["seeds"][0]
-    for protocol in whole(results["protocols"]).values():
-        curves = {
-            SYSTEMS[system]: list(enumerate(next(iter(values["curves"].values())), start=1))
-            for system, values in protocol["systems"].items()
-            if values["curves"]
-        }
-        if curves:
-            chart = figures.line_chart(curves, "epoch", "test accuracy", percent=True)
-            charts.append(
-                f"<h2>Learning curve, {escape(protocol['title'])}</h2><figure>{chart}<figcaption>Test accuracy "
-                f"after each epoch, seed {seed}; the headline is the right end.</figcaption></figure>"
-            )
-    return "".join(charts)
-
-
-def _maps(evaluation: Evaluation) -> str:
-    chosen = spread_over(len(evaluation.parts.test))
-    labels = evaluation.store.labels[evaluation.parts.test][chosen]
-    classes = evaluation.store.classes
-    maps = []
-    for system, (_, test) in evaluation.vectors.items():
-        dots = figures.scatter(map_of(test[chosen]), labels, classes)
-        maps.append(f"<figure><h3>{escape(SYSTEMS[system])}</h3>{dots}</figure>")
-    return (
-        f'<h2>Map of the test clips</h2><div class="columns">{"".join(maps)}</div>'
-        f"{figures.legend(labels, classes)}"
-        f"<figcaption>{len(chosen)} test clips, seed {evaluation.results['seeds'][0]}, by t-SNE on the cosine; "
-        "clips that lie together have similar features. Labels were used for the colours only; distances between "
-        "far groups mean little.</figcaption>"
-    )
-
-
-def _class_accuracies(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Of the untrained encoder, mean over the seeds, by entry and class."""
-    classes, labels = evaluation.store.classes, evaluation.store.labels[evaluation.parts.test]
-    found = {}
-    for name in whole(evaluation.results["protocols"]):
-        right = np.mean([o.predicted == labels for o in evaluation.outcomes[name]["untrained"].values()], axis=0)
-        found[name] = {classes[c]: float(right[labels == c].mean()) for c in np.unique(labels)}
+def _families(results: Results) -> list[Family]:
+    charts, found = curves.panels_of(results.protocols), []
+    for name, family in words.rest_of_families(results.protocols):
+        names = dict.fromkeys(one for entry in family.values() for one in words.system_names(entry).values())
+        rows = []
+        for entry in family.values():
+            by_name = {one.name: one for one in entry.systems.values()}
+            rows.append((entry.title, tuple(by_name.get(one) for one in names)))
+        picture = Markup(curves.inline(charts[name]) if name in charts else "")
+        found.append(Family(words.protocol_title(name), picture, tuple(names), tuple(rows)))
     return found
 
 
-def _confusion(results: Mapping[str, Any], untrained: Mapping[str, Mapping[str, float]]) -> str:
-    found = []
-    classes = tuple(results["data"]["classes"])
-    for name, protocol in whole(results["protocols"]).items():
-        table = np.array(protocol["confusion"])
-        shown = [one for one in classes if protocol["per_class"][one]["clips"]]
-        ours = [protocol["per_class"][one]["accuracy"] for one in shown]
-        clips = [protocol["per_class"][one]["clips"] for one in shown]
-        theirs = [untrained[name][one] for one in shown]
-        title = escape(protocol["title"])
-        found.append(
-            f"<h2>Classes, {title}</h2><figure>"
-            f"{figures.class_bars(shown, ours, theirs, clips)}"
-            "<figcaption>Accuracy of each action; the mark is the untrained encoder.</figcaption></figure>"
-            f"<h2>Confusion, {title}</h2><figure>{figures.confusion_matrix(table, classes)}"
-            "<figcaption>Rows: what the clip shows; columns: what it was taken for; per cent of the row, all "
-            f"seeds together. {_mistakes(table, classes)}</figcaption></figure>"
-        )
-    return "".join(found)
+def _learning(main: Mapping[str, Measured]) -> dict[str, Markup]:
+    """Test accuracy after each epoch of every protocol that has epochs; first seed."""
+    found = {}
+    for entry in main.values():
+        lines = {
+            one.name: list(enumerate(next(iter(one.curves.values())), start=1))
+            for one in entry.systems.values()
+            if one.curves
+        }
+        if lines:
+            chart = figures.line_chart(lines, "epoch", "test accuracy", percent=True)
+            found[entry.title] = Markup(chart)
+    return found
 
 
-def _mistakes(table: np.ndarray[Any, Any], classes: tuple[str, ...]) -> str:
+def _features(evaluation: Evaluation) -> Features:
+    split, store = evaluation.split, evaluation.store
+    chosen = spread_over(len(split.test))
+    labels = store.labels[split.test][chosen]
+    return Features(
+        maps={
+            SYSTEMS[system]: Markup(figures.scatter(embedding_map(test[chosen]), labels, store.classes))
+            for system, (_, test) in evaluation.vectors.items()
+        },
+        legend=Markup(figures.legend(labels, store.classes)),
+        shown=len(chosen),
+        nearest=nearest_clips(evaluation),
+    )
+
+
+def _classes(entry: Measured, results: Results) -> Classes:
+    classes, clips = results.data.classes, results.data.clips.per_class
+    shown = [one for one in classes if clips[one]]
+    ours = [entry.model.per_class[one] or 0.0 for one in shown]
+    beside = entry.systems.get(BESIDE)
+    theirs = [beside.per_class[one] or 0.0 for one in shown] if beside else None
+    table = np.array(entry.confusion)
+    return Classes(
+        title=entry.title,
+        bars=Markup(figures.class_bars(shown, ours, theirs, [clips[one] for one in shown])),
+        beside=beside.name if beside else "",
+        matrix=Markup(figures.confusion_matrix(table, classes)),
+        mistakes=_mistakes(table, classes),
+    )
+
+
+def _mistakes(table: np.ndarray[Any, Any], classes: Sequence[str]) -> str:
     """The most frequent mistakes in words."""
     wrong = table - np.diag(np.diagonal(table))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
     pairs = [
         (row, column)
         for row, column in zip(*np.unravel_index(order, table.shape), strict=True)
         if wrong[row, column]
     ]
     shares = 100 * wrong / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    told = [f"{escape(classes[row])} for {escape(classes[col])} ({shares[row, col]:.0f} %)" for row, col in pairs]
-    return f"Most often mistaken: {'; '.join(told)}." if told else "No mistakes."
+    named = [f"{classes[row]} for {classes[col]} ({shares[row, col]:.0f} %)" for row, col in pairs]
+    return f"Most often mistaken: {'; '.join(named)}." if named else "No mistakes."
 
 
-def _provenance(results: Mapping[str, Any]) -> str:
-    data, computer = results["data"], results["machine"]
-    rows = {
-        "Run": results["run"],
-        "Data": f"{data['dataset'] or 'no known data set'}, in {data['store']}",
-        "Fingerprint of the data": data["fingerprint"],
-        "Cleaning": cleaning_words(data.get("cleaning", {})),
-        "Split": f"{data['split']}{', held out ' + data['hold_out'] if data['hold_out'] else ''}",
-        "Seeds": ", ".join(map(str, results["seeds"])),
-        "Machine": f"{computer['cpu']}, {computer['cores']} cores"
-        f"{', ' + computer['gpu'] if computer['gpu'] else ''}, {computer['system']}",
-        "Versions": f"skelact {results['version']}, torch {computer['torch']}, Python {computer['python']}",
-        "Time": f"{results['seconds']:.0f} s, threads: {computer['threads']}",
-    }
-    return (
-        f"<h2>How to repeat it</h2><pre>{escape(_commands(results))}</pre>{_list(rows)}"
-        "<p><small>The same command on data with the same fingerprint gives the same numbers on this machine; on "
-        "another, sums may be rounded differently. All numbers are in results.json beside this page, every "
-        "prediction in predictions.csv.</small></p>"
-    )
-
-
-def _commands(results: Mapping[str, Any]) -> str:
-    """What trains the encoder again, where its settings are at hand, and what measures it again."""
-    run, seeds, lines = Path(results["run"]), results["seeds"], []
-    several = (run / f"seed-{seeds[0]}").is_dir()
-    config = run / (f"seed-{seeds[0]}/config.toml" if several else "config.toml")
-    if config.is_file():
-        words = ["skelact", "pretrain", results["data"]["store"], "-c", str(config), "-o", "AGAIN"]
-        lines.append(shlex.join(words + (["--seeds", ",".join(map(str, seeds))] if several else [])))
-    return "\n".join([*lines, results["command"]])
-
-
-def _settings(results: Mapping[str, Any]) -> str:
-    groups = "".join(
-        f"<div><h3>{escape(table)}</h3>{_list({key: _value(value) for key, value in values.items()})}</div>"
-        for table, values in results["settings"].items()
-    )
-    return f'<h2>Settings</h2><div class="settings">{groups}</div>'
-
-
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value) if value != "" else "–"
-
-
-def _list(rows: Mapping[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{escape(key)}</dt><dd>{escape(value)}</dd>' for key, value in rows.items())}</dl>"

@@ -1,42 +1,73 @@
-"""Queries of the test part with the training clips that are nearest to them."""
+"""Test clips with the training clips that are nearest to them."""
 
-from html import escape
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from skelact.evaluation.evaluate import Evaluation
 from skelact.heads.labelled import accuracy
 from skelact.report.figures import pose_strip
-from skelact.search.exact import nearest
-
-if TYPE_CHECKING:
-    from skelact.evaluation.evaluate import Evaluation
+from skelact.search.exact import ExactIndex
+from skelact.sequences.store import Store
 
 RIGHT, WRONG = 4, 2  # queries shown whose nearest clip has their label, and has another
 NEIGHBOURS = 3
 POSES = 4
 
 
-def examples(evaluation: "Evaluation") -> str:
-    """HTML of some queries, each beside its nearest training clips."""
+@dataclass(frozen=True)
+class Clip:
+    """A clip on the page.
+
+    Args:
+        label: its class.
+        name: its name.
+        picture: poses, SVG.
+        similarity: to the query; None for the query itself.
+        right: whether it has the label of the query.
+    """
+
+    label: str
+    name: str
+    picture: Markup
+    similarity: float | None
+    right: bool
+
+
+@dataclass(frozen=True)
+class NearestClips:
+    """Some queries with their neighbours.
+
+    Args:
+        neighbours: how many each has.
+        share: of all test clips, those whose nearest training clip has their label.
+        queries: each a test clip, then its neighbours, nearest first.
+    """
+
+    neighbours: int
+    share: float
+    queries: tuple[tuple[Clip, ...], ...]
+
+
+def nearest_clips(evaluation: Evaluation) -> NearestClips:
+    """Some test clips that are recognised by their neighbours and some that are not, none picked by hand."""
     train, test = evaluation.vectors["model"]
-    parts, labels = evaluation.parts, evaluation.store.labels
+    split, labels = evaluation.split, evaluation.store.labels
     count = min(NEIGHBOURS, len(train))
-    found, similarity = nearest(train, test, count)
-    neighbours = parts.train[found]
-    right = labels[neighbours[:, 0]] == labels[parts.test]
-    rows = [
-        _row(evaluation, parts.test[query], neighbours[query], similarity[query])
-        for query in choose(labels[parts.test], right)
-    ]
-    share = accuracy(labels[neighbours[:, 0]], labels[parts.test])
-    return (
-        f"<h2>Nearest clips</h2><p>Test clips (blue rule) and the {count} training clips with the most similar "
-        f"features; the first shares the action for {100 * share:.1f} % of all test clips, seed "
-        f"{evaluation.results['seeds'][0]}. Some that succeed and some that fail, none picked by hand.</p>"
-        f"{''.join(rows)}"
-    )
+    index = ExactIndex()
+    index.add(train)
+    found = index.search(test, count)
+    neighbours = split.train[found.rows]
+    right = labels[neighbours[:, 0]] == labels[split.test]
+    queries = []
+    for query in choose(labels[split.test], right):
+        rows = zip(neighbours[query].tolist(), found.similarity[query].tolist(), strict=True)
+        asked = int(split.test[query])
+        clips = [_clip(evaluation.store, asked, asked, None)]
+        queries.append((*clips, *(_clip(evaluation.store, row, asked, value) for row, value in rows)))
+    return NearestClips(count, accuracy(labels[neighbours[:, 0]], labels[split.test]), tuple(queries))
 
 
 def choose(labels: NDArray[np.int64], right: NDArray[np.bool_]) -> list[int]:
@@ -59,20 +90,7 @@ def choose(labels: NDArray[np.int64], right: NDArray[np.bool_]) -> list[int]:
     return chosen
 
 
-def _row(
-    evaluation: "Evaluation", query: int, neighbours: NDArray[np.int64], similarity: NDArray[np.float64]
-) -> str:
-    store = evaluation.store
-    cells = [_clip(evaluation, query, "asked", "test clip")]
-    for neighbour, value in zip(neighbours, similarity, strict=True):
-        same = store.labels[neighbour] == store.labels[query]
-        mark = "✓" if same else "✗"
-        cells.append(_clip(evaluation, neighbour, "right" if same else "wrong", f"<em>{mark}</em> {value:.3f}"))
-    return f'<div class="query">{"".join(cells)}</div>'
-
-
-def _clip(evaluation: "Evaluation", row: int, kind: str, remark: str) -> str:
-    store = evaluation.store
-    strip = pose_strip(store.positions(row), store.skeleton, store.up, POSES)
-    label, name = (escape(str(store.columns[column][row])) for column in ("label", "name"))
-    return f'<div class="{kind}">{strip}<b>{label}</b> {remark}<small>{name}</small></div>'
+def _clip(store: Store, row: int, query: int, similarity: float | None) -> Clip:
+    picture = Markup(pose_strip(store.positions(row), store.skeleton, store.up, POSES))
+    label, name = (str(store.columns[column][row]) for column in ("label", "name"))
+    return Clip(label, name, picture, similarity, bool(store.labels[row] == store.labels[query]))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def machine() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Processor, cores, threads, GPU, and the versions of Python and torch; nothing that names the computer."""
     import torch
 

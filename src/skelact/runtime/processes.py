@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from skelact.errors import UserError
 from skelact.runtime.allocator import keep_freed_memory
+from skelact.runtime.plugins import LoadedPlugins, load_again, loaded_plugins
 
 IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
 
@@ -42,7 +43,7 @@ def in_order(
     waiting: deque[Future[list[Result]]] = deque()
     kind = "spawn" if os.name == "nt" else "forkserver"  # a fork would copy the threads of a progress bar
     context = multiprocessing.get_context(kind)
-    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start_worker)
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), context, _start_worker, (loaded_plugins(),))
     try:
         while left or waiting:
             while left and len(waiting) < IN_FLIGHT * processes:
@@ -73,9 +74,10 @@ def _without_guard() -> str:
     return f'. Or {script} lacks the line if __name__ == "__main__": above its first command' if script else ""
 
 
-def _start_worker() -> None:
+def _start_worker(plugins: LoadedPlugins) -> None:
     """Ctrl-C is for the main process alone, and a worker ends with it, even when it is killed."""
     keep_freed_memory()
+    load_again(plugins)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

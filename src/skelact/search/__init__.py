@@ -1,1 +1,1 @@
-"""Search: which vectors are most similar to a query."""
+"""Search: the vectors that are most similar to others."""

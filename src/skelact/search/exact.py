@@ -1,7 +1,6 @@
-"""Nearest neighbours of a query: exact, by cosine, in bounded memory."""
+"""Nearest neighbours by cosine: every vector is looked at, in bounded memory."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,243 +9,152 @@ from torch import Tensor
 
 from skelact.errors import UserError
 from skelact.runtime.device import best_device
+from skelact.search.index import Neighbours
 
-# Similarities are compared on a grid of 2^-30: coarser than the rounding of any order of summation in float64,
-# finer than any difference that means something. Grid point and index share one integer, so no two keys are equal.
-_GRID = 2**30
-_INDEX_BITS = 31
-_LAST = 2**_INDEX_BITS - 1
+# Similarities are rounded to a grid, coarser than the rounding of sums, so that equal vectors are equally similar
+# wherever they lie. Grid point and row share one integer, so no two keys are equal: the order is always the same.
+GRID = 2**20
+ROWS = 2**31
+RANKED = 2**24  # similarities that are sorted at a time
+IN_FLOAT64 = 2**33  # up to so many products of numbers the exact sums cost little
 
-_Table = tuple[NDArray[np.floating], NDArray[np.float64]]  # vectors and their lengths
 
-_SPARE = 7  # candidates beyond k that float32 offers to float64
-_TERMS = 512  # that float32 adds up at once: bounds its error
-_REFINED = 2**21  # numbers in the candidates that are compared at a time
+class ExactIndex:
+    """Vectors that are all compared with what is asked for.
+
+    Convention: similarity is the cosine, rounded to a multiple of 2^-20, and 0 where a vector is zero; of equally
+    similar vectors the one that was added first comes first. Sums are made in float64, or in float32 where vectors
+    are float32 and there are very many. Another processor may add up in another order: where a similarity lies
+    within that rounding of the middle between two grid points (in float64 about once in 10^9), it may fall on the
+    other one, and two neighbours change places.
+
+    Beside its vectors, which are not copied, it needs about ``32 query_block block`` bytes.
+
+    Args:
+        block: vectors that are compared at a time.
+        query_block: what is asked for at a time.
+    """
+
+    def __init__(self, block: int = 2048, query_block: int = 2048) -> None:
+        self.block, self.query_block = block, query_block
+        self._parts: list[NDArray[np.floating]] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def add(self, vectors: NDArray[np.floating]) -> None:
+        """Add vectors (N, D), finite; memory-mapped arrays are read block by block, in every search.
+
+        Raises:
+            UserError: no table, or of another width than what is there.
+        """
+        if vectors.ndim != 2 or (self._parts and vectors.shape[1] != self._parts[0].shape[1]):
+            there = f" to vectors of width {self._parts[0].shape[1]}" if self._parts else ""
+            raise UserError(f"cannot add vectors {vectors.shape}{there}")
+        self._parts.append(vectors)
+
+    def search(self, vectors: NDArray[np.floating], k: int, where: NDArray[np.bool_] | None = None) -> Neighbours:
+        """The ``k`` most similar of those that were added.
+
+        Args:
+            vectors: (Q, D) finite.
+            k: how many, at most as many as there are.
+            where: (N,) which of the added vectors may be found; all when None.
+
+        Raises:
+            UserError: widths that differ, too few vectors, values that are not finite.
+        """
+        self._check(vectors, k, where)
+        keys = np.empty((len(vectors), k), dtype=np.int64)
+        for some, blocks in self._keys(vectors, self.query_block, where):
+            best = torch.empty(some.stop - some.start, 0, dtype=torch.int64)
+            for block in blocks:
+                near = torch.cat([best, block.topk(min(k, block.shape[1])).values.cpu()], dim=1)
+                best = near.topk(min(k, near.shape[1])).values
+            keys[some] = best.numpy()
+        return _neighbours(keys)
+
+    def rankings(self, vectors: NDArray[np.floating]) -> Iterator[tuple[slice, Neighbours]]:
+        """All vectors in the order of similarity to each query, some queries at a time, as ``search`` orders them.
+
+        Yields:
+            Which queries, and for each of them all that were added.
+
+        Raises:
+            UserError: as ``search``.
+        """
+        self._check(vectors, 1, None)
+        step = min(self.query_block, max(1, RANKED // len(self)))
+        for some, blocks in self._keys(vectors, step, None):
+            yield some, _neighbours(torch.cat(list(blocks), dim=1).sort(descending=True).values.cpu().numpy())
+
+    def _check(self, vectors: NDArray[np.floating], k: int, where: NDArray[np.bool_] | None) -> None:
+        shape = (len(self), self._parts[0].shape[1] if self._parts else 0)
+        if vectors.ndim != 2 or vectors.shape[1] != shape[1]:
+            raise UserError(f"gallery {shape} and queries {vectors.shape} must be tables of the same width")
+        if where is not None and where.shape != shape[:1]:
+            raise UserError(f"{shape[0]} vectors and {where.shape} of which may be found")
+        count = shape[0] if where is None else int(where.sum())
+        if not 1 <= k <= count:
+            raise UserError(f"asked for {k} nearest neighbours in a gallery of {count}")
+
+    def _keys(
+        self, vectors: NDArray[np.floating], step: int, where: NDArray[np.bool_] | None
+    ) -> Iterator[tuple[slice, Iterator[Tensor]]]:
+        """Some queries at a time, with keys (Q, B) of one block of the added vectors after another."""
+        small = len(vectors) * len(self) * vectors.shape[1] <= IN_FLOAT64
+        double = small or any(part.dtype == np.float64 for part in (vectors, *self._parts))
+        kind = torch.float64 if double else torch.float32
+        for start in range(0, len(vectors), step):
+            some = slice(start, min(start + step, len(vectors)))
+            yield some, self._blocks(_directions(vectors[some], kind, "query"), where)
+
+    def _blocks(self, queries: Tensor, where: NDArray[np.bool_] | None) -> Iterator[Tensor]:
+        row = 0
+        for part in self._parts:
+            for start in range(0, len(part), self.block):
+                vectors = _directions(part[start : start + self.block], queries.dtype, "gallery")
+                rows = torch.arange(row, row + len(vectors), device=vectors.device)
+                keys = (queries @ vectors.T).mul_(GRID).round_().to(torch.int64).mul_(ROWS).sub_(rows)
+                if where is not None:
+                    hidden = torch.from_numpy(~where[row : row + len(vectors)]).to(keys.device)
+                    keys[:, hidden] = torch.iinfo(torch.int64).min
+                yield keys
+                row += len(vectors)
 
 
 def nearest(
-    gallery: NDArray[np.floating],
-    queries: NDArray[np.floating],
-    k: int,
-    *,
-    gallery_block: int = 4096,
-    query_block: int = 2048,
+    gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The ``k`` vectors of the gallery that are most similar to each query.
-
-    Exact: similarities are those of float64. Float32, on the GPU where there is one, finds a few candidates more
-    than are asked for; where its largest possible error leaves no doubt that the answer is among them, float64
-    compares these alone, otherwise the whole gallery. Works in blocks: beside the result it needs about
-    ``8 (gallery_block D + query_block D + 6 gallery_block query_block)`` bytes, however long the inputs are.
-
-    Convention: similarity is the cosine, rounded to a multiple of 2^-30, and 0 where a vector is zero. Of equally
-    similar vectors the one with the lower index comes first.
-
-    Args:
-        gallery: (N, D) finite; memory-mapped arrays are read block by block.
-        queries: (Q, D) finite.
-        k: how many neighbours, 1 to N.
-
-    Returns:
-        (Q, k) int64 indices into the gallery, most similar first, and (Q, k) float64 similarities in [-1, 1].
-
-    Raises:
-        UserError: widths that differ, fewer than ``k`` vectors in the gallery, values that are not finite.
-    """
-    _check(gallery, queries, k)
-    blocks = gallery_block, query_block
-    known, asked = _lengths(gallery, "gallery", gallery_block), _lengths(queries, "query", query_block)
-    keys = np.empty((len(queries), k), dtype=np.int64)
-    found, similarity = _candidates((gallery, known), (queries, asked), min(k + _SPARE, len(gallery)), *blocks)
-    # nothing outside the candidates is above their last one, in float32
-    beyond = similarity[:, k - 1] - similarity[:, -1]
-    every = found.shape[1] == len(gallery)
-    sure = np.isfinite(beyond) if every else beyond > _doubt(gallery.shape[1])
-    places = np.flatnonzero(sure)
-    keys[places] = _refined((gallery, known), (queries, asked), places, found[places], similarity[places], k)
-    doubtful = np.flatnonzero(~sure)
-    if len(doubtful):
-        keys[doubtful] = _compared((gallery, known), (queries[doubtful], asked[doubtful]), k, *blocks)
-    return _LAST - (keys & _LAST), (keys >> _INDEX_BITS) / _GRID - 1.0
-
-
-def _doubt(width: int) -> float:
-    """How far apart two similarities of ``_candidates`` may be that float64 could order otherwise.
-
-    Adding n products up in any order is off by at most n u of the sum of their sizes, which is at most 1 here; u
-    is the unit roundoff of float32. Rounding the vectors adds a few more. Both may be off, and nothing may fall on
-    the same grid point.
-
-    Source: Higham, "Accuracy and Stability of Numerical Algorithms", 2002, sec. 3.1.
-    """
-    terms = min(width, _TERMS) + -(-width // _TERMS) + 8
-    return 2 * (1.01 * terms * 2.0**-24 + 1 / _GRID)
-
-
-def _candidates(
-    gallery: _Table, queries: _Table, count: int, gallery_block: int, query_block: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(Q, count) the most similar of the gallery by float32, best first, and their similarities."""
-    asked = len(queries[0])
-    best = torch.full((asked, count), -torch.inf)
-    index = torch.zeros((asked, count), dtype=torch.int64)
-    for first in range(0, len(gallery[0]), gallery_block):
-        block_GD = _unit(gallery, slice(first, first + gallery_block), torch.float32)
-        for start in range(0, asked, query_block):
-            some = slice(start, start + query_block)
-            block_QD = _unit(queries, some, torch.float32)
-            similarity = _products(block_QD, block_GD)
-            value, place = similarity.topk(min(count, len(block_GD)), dim=1)
-            values, places = (
-                torch.cat([best[some], value.cpu()], 1),
-                torch.cat([index[some], first + place.cpu()], 1),
-            )
-            best[some], order = values.topk(count, dim=1)
-            index[some] = places.gather(1, order)
-    return index.numpy(), best.numpy()
-
-
-def _products(queries_QD: Tensor, gallery_GD: Tensor) -> Tensor:
-    """(Q, G) products of vectors, in float32 at most ``_TERMS`` terms added up at once."""
-    queries: Any = queries_QD
-    gallery: Any = gallery_GD
-    if not queries_QD.is_cuda:  # numpy's products are faster than torch's on AMD
-        queries, gallery = queries_QD.numpy(), gallery_GD.numpy()
-    width = queries.shape[1]
-    terms = _TERMS if queries_QD.dtype is torch.float32 else width
-    sums = queries[:, :terms] @ gallery[:, :terms].T
-    for start in range(terms, width, terms):
-        sums += queries[:, start : start + terms] @ gallery[:, start : start + terms].T
-    return torch.as_tensor(sums)
-
-
-def _refined(
-    gallery: _Table,
-    queries: _Table,
-    places: NDArray[np.int64],
-    candidates: NDArray[np.int64],
-    similarity: NDArray[np.float32],
-    k: int,
-) -> NDArray[np.int64]:
-    """(P, k) the highest keys of some queries, in float64.
-
-    Args:
-        gallery: all of it.
-        queries: all of them.
-        places: (P,) which.
-        candidates: (P, c) of each, best first.
-        similarity: (P, c) theirs in float32; those that are surely behind k others are left out.
-        k: how many.
-    """
-    device = best_device()
-    near = similarity >= similarity[:, k - 1 : k] - _doubt(gallery[0].shape[1])
-    row, column = near.nonzero()
-    keys = torch.full(candidates.shape, -1, dtype=torch.int64)
-    step = max(1, _REFINED // gallery[0].shape[1])
-    for start in range(0, len(row), step):
-        some = slice(start, start + step)
-        query, index = places[row[some]], candidates[row[some], column[some]]
-        pairs = (
-            torch.from_numpy(table[which]).to(device).double()
-            for table, which in ((gallery[0], index), (queries[0], query))
-        )
-        products = torch.linalg.vecdot(*pairs).cpu().numpy()
-        cosines = torch.from_numpy(products * _inverse(gallery[1][index]) * _inverse(queries[1][query]))
-        keys[row[some], column[some]] = _keys(cosines, torch.from_numpy(index))
-    found: NDArray[np.int64] = keys.topk(k).values.numpy()
-    return found
-
-
-def _compared(gallery: _Table, queries: _Table, k: int, gallery_block: int, query_block: int) -> NDArray[np.int64]:
-    """(Q, k) the highest keys of the whole gallery, all in float64."""
-    best = np.full((len(queries[0]), k), -1, dtype=np.int64)
-    for first in range(0, len(gallery[0]), gallery_block):
-        block_GD = _unit(gallery, slice(first, first + gallery_block), torch.float64)
-        index = torch.arange(first, first + len(block_GD), device=block_GD.device)
-        for start in range(0, len(best), query_block):
-            some = slice(start, start + query_block)
-            keys_QG = _keys(_products(_unit(queries, some, torch.float64), block_GD), index)
-            both = torch.cat([torch.from_numpy(best[some]).to(keys_QG.device), keys_QG], dim=1)
-            best[some] = both.topk(k, dim=1).values.cpu().numpy()
-    return best
-
-
-def rankings(
-    gallery: NDArray[np.floating],
-    queries: NDArray[np.floating],
-    *,
-    gallery_block: int = 2048,
-    entries: int = 2**24,
-) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64]]]:
-    """The whole gallery in the order of similarity to each query, some queries at a time.
-
-    Exact, with the convention of ``nearest``: its answer is the start of every ranking. Beside the inputs it needs
-    about ``48 entries + 8 gallery_block D`` bytes, or 48 bytes per vector of the gallery where that is more.
+    """The ``k`` vectors of a gallery that are most similar to each query, as ``ExactIndex`` finds them.
 
     Args:
         gallery: (N, D) finite.
         queries: (Q, D) finite.
-        gallery_block: vectors of the gallery compared at a time.
-        entries: similarities held at a time.
+        k: how many neighbours, 1 to N.
 
-    Yields:
-        Which queries, (q, N) int64 indices into the gallery, most similar first, and (q, N) float64 similarities.
+    Returns:
+        (Q, k) int64 rows of the gallery, most similar first, and (Q, k) float64 similarities.
 
     Raises:
-        UserError: widths that differ, an empty gallery, values that are not finite.
+        UserError: widths that differ, fewer than ``k`` vectors in the gallery, values that are not finite.
     """
-    _check(gallery, queries, 1)
-    known = gallery, _lengths(gallery, "gallery", gallery_block)
-    asked = queries, _lengths(queries, "query", gallery_block)
-    step = max(1, entries // len(gallery))
-    for start in range(0, len(queries), step):
-        some = slice(start, min(start + step, len(queries)))
-        block_QD = _unit(asked, some, torch.float64)
-        keys_QN = torch.empty(len(block_QD), len(gallery), dtype=torch.int64, device=block_QD.device)
-        for first in range(0, len(gallery), gallery_block):
-            block_GD = _unit(known, slice(first, first + gallery_block), torch.float64)
-            index = torch.arange(first, first + len(block_GD), device=block_GD.device)
-            keys_QN[:, first : first + len(block_GD)] = _keys(_products(block_QD, block_GD), index)
-        ordered = keys_QN.sort(dim=1, descending=True).values
-        index = (ordered & _LAST).neg_().add_(_LAST)
-        similarity = ordered.bitwise_right_shift_(_INDEX_BITS).double().div_(_GRID).sub_(1.0)
-        yield some, index.cpu().numpy(), similarity.cpu().numpy()
+    index = ExactIndex()
+    index.add(gallery)
+    found = index.search(queries, k)
+    return found.rows, found.similarity
 
 
-def _check(gallery: NDArray[np.floating], queries: NDArray[np.floating], k: int) -> None:
-    if gallery.ndim != 2 or queries.ndim != 2 or gallery.shape[1] != queries.shape[1]:
-        raise UserError(f"gallery {gallery.shape} and queries {queries.shape} must be tables of the same width")
-    if not 1 <= k <= len(gallery):
-        raise UserError(f"asked for {k} nearest neighbours in a gallery of {len(gallery)}")
-
-
-def _lengths(vectors: NDArray[np.floating], what: str, block: int) -> NDArray[np.float64]:
-    """(B,) lengths, in float64."""
-    device = best_device()
-    out = np.empty(len(vectors))
-    for start in range(0, len(vectors), block):
-        rows = torch.from_numpy(np.ascontiguousarray(vectors[start : start + block])).to(device)
-        out[start : start + block] = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).cpu().numpy()
-    if not np.isfinite(out).all():
+def _directions(vectors: NDArray[np.floating], kind: torch.dtype, what: str) -> Tensor:
+    """(B, D) of length 1, on the device at hand; zero vectors stay zero."""
+    rows = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float64)).to(best_device())
+    lengths = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    if not bool(torch.isfinite(lengths).all()):
         raise UserError(f"a {what} vector holds values that are not finite")
-    return out
+    return (rows / torch.where(lengths > 0, lengths, 1.0)).to(kind)
 
 
-def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / length; 0 for zero vectors, which stay zero."""
-    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-
-
-def _unit(table: _Table, some: slice, kind: torch.dtype) -> Tensor:
-    """(B, D) of length 1; zero vectors stay zero."""
-    vectors, lengths = table
-    # float32 may not hold wider vectors before they are scaled
-    before = np.float32 if kind is torch.float32 and vectors.dtype.itemsize <= 4 else np.float64
-    rows = torch.from_numpy(np.array(vectors[some], dtype=before)).to(best_device())
-    return rows.mul_(torch.from_numpy(_inverse(lengths[some])).to(rows)[:, None]).to(kind)
-
-
-def _keys(similarity_QG: Tensor, index: Tensor) -> Tensor:
-    """(Q, G) int64 that order by similarity, then by lower index in the gallery."""
-    grid = similarity_QG.clamp_(-1.0, 1.0).add_(1.0).mul_(_GRID).round_().to(torch.int64)
-    return grid.bitwise_left_shift_(_INDEX_BITS).add_(_LAST - index)
+def _neighbours(keys: NDArray[np.int64]) -> Neighbours:
+    """Rows and similarities of keys."""
+    rows = -keys % ROWS
+    return Neighbours(rows, ((keys + rows) // ROWS).clip(-GRID, GRID) / GRID)

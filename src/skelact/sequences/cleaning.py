@@ -117,7 +117,7 @@ def trim_ends(sequence: Sequence) -> Sequence:
 def fill_gaps(sequence: Sequence, seconds: float) -> Sequence:
     """Fill gaps of each joint up to ``seconds`` long, linearly; at the ends of a clip the nearest place holds.
 
-    Longer gaps stay as they are, wholly.
+    Longer gaps stay as they are, wholly. Of a joint that was filled in, the confidence is 0.
     """
     done = f"fill_gaps(seconds={seconds:g})"
     if sequence.valid.all():
@@ -127,7 +127,11 @@ def fill_gaps(sequence: Sequence, seconds: float) -> Sequence:
     somewhere = np.flatnonzero(measured.any(axis=0) & ~measured.all(axis=0))
     tracks = sequence.positions.reshape(frames, -1, coordinates).copy()
     tracks[:, somewhere] = _filled(tracks[:, somewhere], measured[:, somewhere], seconds * sequence.fps)
-    return _moved(sequence, tracks.reshape(frames, persons, joints, coordinates), done)
+    positions = tracks.reshape(frames, persons, joints, coordinates)
+    if sequence.confidence is None:
+        return _moved(sequence, positions, done)
+    confidence = np.where(sequence.valid, sequence.confidence, np.float32(0))
+    return _moved(sequence, positions, done, confidence=confidence)
 
 
 def to_metres(sequence: Sequence) -> Sequence:
@@ -267,7 +271,9 @@ def keep_widest(sequence: Sequence) -> Sequence:
 
     Source: SCD-Net, sec. "Data", the selection of bodies in NTU RGB+D.
     """
-    return _moved(sequence, sequence.positions[:, _widest(sequence)], "keep_widest()", confidence=None, track=None)
+    kept = _widest(sequence)
+    confidence = None if sequence.confidence is None else sequence.confidence[:, kept]
+    return _moved(sequence, sequence.positions[:, kept], "keep_widest()", confidence=confidence, track=None)
 
 
 def _widest(sequence: Sequence) -> NDArray[np.int64]:
@@ -288,11 +294,11 @@ def _widest(sequence: Sequence) -> NDArray[np.int64]:
 def ntu_agcn(sequence: Sequence) -> Sequence:
     """The published preprocessing of NTU RGB+D, for comparison with published numbers.
 
-    The two places of the widest spread are kept; a person missing at the start is moved to it; the first
-    person's joint 1 is the origin in every frame; the first frame is turned so that the spine (joint 0 to 1)
-    points along +z, then so that joint 8 minus joint 4, across the shoulders, points along +x. That last turn
-    is the shortest one, so it may tilt the spine again. Clips keep their true number of frames; absent people
-    are NaN, where the published arrays hold 0.
+    The two places of the widest spread are kept; a person missing at the start is moved to it, and one who
+    leaves before the end starts over; the first person's joint 1 is the origin in every frame; the first frame
+    is turned so that the spine (joint 0 to 1) points along +z, then so that joint 8 minus joint 4, across the
+    shoulders, points along +x. That last turn is the shortest one, so it may tilt the spine again. Clips keep
+    their true number of frames; absent people are NaN, where the published arrays hold 0.
 
     Source: SCD-Net, sec. "Data"; 2s-AGCN, whose preprocessing it takes over.
 
@@ -308,8 +314,11 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
         raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
     kept = _widest(sequence)
     positions = sequence.positions[:, kept]
+    confidence = None if sequence.confidence is None else sequence.confidence[:, kept]
     if not sequence.valid[:, kept].any(axis=2).all():
-        positions = np.stack([_from_the_start(person) for person in positions.swapaxes(0, 1)], axis=1)
+        taken = np.stack([_starting_over(person) for person in positions.swapaxes(0, 1)], axis=1)  # (T, M)
+        positions = np.take_along_axis(positions, taken[..., None, None], axis=0)
+        confidence = None if confidence is None else np.take_along_axis(confidence, taken[..., None], axis=0)
     planes_CTMV = _planes(positions)
     centre = planes_CTMV[:, :, :1, 1:2].copy()
     centre[np.isnan(centre)] = 0.0
@@ -322,7 +331,7 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
     for coordinate, plane in enumerate(turned_CTMV):
         cleaned[..., coordinate] = plane
     steps = (*sequence.provenance, "keep_widest()", "ntu_agcn()")
-    return replace(sequence, positions=cleaned, provenance=steps, up="+z", confidence=None, track=None)
+    return replace(sequence, positions=cleaned, provenance=steps, up="+z", confidence=confidence, track=None)
 
 
 NOTHING = Cleaning(
@@ -550,19 +559,16 @@ def _planes(positions: NDArray[np.floating]) -> NDArray[np.float64]:
     return planes
 
 
-def _from_the_start(person: NDArray[np.float32], end: int = 300) -> NDArray[np.float32]:
-    """(T, V, C) with a first frame: missing frames are left out and the end is filled by starting over.
+def _starting_over(person: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(T,) which frames of a person (T, V, C) to take: once never seen again, that person's own from the start on.
 
-    Only somebody missing in frame 0 is moved. Published clips are repeated up to frame ``end`` beforehand, so a
-    gap at the end of a shorter clip is a gap in the middle there, and stays.
+    Of somebody missing in frame 0 the empty frames are left out first; otherwise a gap in the middle stays.
     """
-    seen = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1))
-    if len(seen) and seen[0] > 0:
-        return person[np.resize(seen, len(person))]
-    if len(seen) and len(person) >= end:
-        last = seen[-1] + 1
-        person = np.concatenate([person[:last], person[np.arange(len(person) - last) % last]])
-    return person
+    seen, frames = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1)), np.arange(len(person))
+    if not len(seen) or (seen[0] == 0 and seen[-1] == len(person) - 1):
+        return frames
+    own = seen if seen[0] > 0 else np.arange(seen[-1] + 1)
+    return np.resize(own, len(person))
 
 
 def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,11 @@
 """How a store lies on disk: the names of its files, its table of sequences, its checksums."""
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
+from skelact.runtime.files import write_all
 
 FORMAT = "skelact-store"
-VERSION = 1
+VERSION = 2
+READ_VERSIONS = (1, 2)  # 1: without confidence and checksums of sequences
 INFO = "store.json"
 INDEX = "index.parquet"
-OURS = ("positions-*.npy", "index.parquet", "index-*.parquet", "*.partial", INFO)  # files that a store may have
+LOCK = "writer.lock"  # there while somebody writes
+OURS = (
+    "positions-*.npy",
+    "confidence-*.npy",
+    INDEX,
+    "index-*.parquet",
+    "*.partial",
+    LOCK,
+    INFO,
+)  # files of a store
 HEADER = 128  # bytes before the numbers of a shard
-OWN_COLUMNS = ("name", "shard", "start", "frames", "people", "fps", "label", "steps")  # always there
-NOT_TAGS = (*OWN_COLUMNS, "segments")  # the rest are tags and splits
+CONFIDENCE = np.dtype("<f2")
+CHECKSUM = "crc32"  # column: of the bytes of a sequence, first its positions, then its confidence
+CONFIDENCE_START = "confidence_start"  # column: first row in the confidence file, -1 where there is none
+COLUMNS_1 = ("name", "shard", "start", "frames", "people", "fps", "label", "steps")  # always there
+OWN_COLUMNS = (*COLUMNS_1, CHECKSUM)  # and in version 2
+NOT_TAGS = (*OWN_COLUMNS, CONFIDENCE_START, "segments")  # the rest are tags and splits
 
 CONTENTS = ("skeleton", "coordinates", "dtype", "unit", "up", "dataset", "classes", "splits", "shards")
+CHECKED = ("index", "fingerprint", "sequences", "steps")  # and these are covered by the checksum of store.json
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -32,9 +50,9 @@ def is_tag(column: str) -> bool:
     return column not in NOT_TAGS and not column.startswith("split_")
 
 
-def shard_name(number: int) -> str:
-    """File name of a shard, ``positions-00000.npy``."""
-    return f"positions-{number:05d}.npy"
+def shard_name(number: int, kind: str = "positions") -> str:
+    """File name of a shard, ``positions-00000.npy`` or ``confidence-00000.npy``."""
+    return f"{kind}-{number:05d}.npy"
 
 
 def shard_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
@@ -54,8 +72,36 @@ def write_table(path: Path, columns: Columns) -> None:
     aside = path.with_name(path.name + ".partial")
     with duckdb.connect(config={"threads": 1}) as table:  # one thread: the same rows give the same bytes
         table.register("sequences", dict(columns))
-        table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
+        try:
+            with _ctrl_c():
+                table.execute(f"COPY sequences TO {_quoted(aside)} (FORMAT parquet)")
+        except duckdb.Error as error:
+            raise _as_os_error(error, aside) from error
+    file = os.open(aside, os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
     os.replace(aside, path)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """Give Ctrl-C back as what it is: duckdb hears it first and makes an error of it."""
+    try:
+        yield
+    except Exception as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _as_os_error(error: Exception, path: Path) -> OSError:
+    """What the system said when duckdb could not write."""
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
+        if os.strerror(code) in str(error):
+            return OSError(code, os.strerror(code), str(path))
+    return OSError(errno.EIO, str(error).splitlines()[0], str(path))
 
 
 def read_table(path: Path) -> dict[str, NDArray[Any]]:
@@ -69,7 +115,7 @@ def read_table(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise FileError(path, "the table of the sequences is missing; import again with --overwrite")
     try:
-        with duckdb.connect() as table:
+        with duckdb.connect() as table, _ctrl_c():
             found: dict[str, NDArray[Any]] = table.execute(
                 "SELECT * FROM read_parquet(?)", [str(path)]
             ).fetchnumpy()
@@ -96,24 +142,43 @@ def read_info(path: Path) -> dict[str, Any]:
         raise FileError(file, f"not JSON ({error}); import again with --overwrite") from error
     if not isinstance(info, dict) or info.get("format") != FORMAT:
         raise FileError(file, f"does not describe a store: expected format {FORMAT!r}")
-    if info.get("version") != VERSION:
+    if info.get("version") not in READ_VERSIONS:
+        known = " and ".join(map(str, READ_VERSIONS))
         raise FileError(
-            file, f"a store of version {info.get('version')}, this skelact reads {VERSION}; import again"
+            file, f"a store of version {info.get('version')}, this skelact reads {known}; import again"
         )
-    absent = [key for key in (*CONTENTS, "index", "fingerprint", "sequences", "steps") if key not in info]
+    needed = (*CONTENTS, *CHECKED, *(("checksum",) if info["version"] > 1 else ()))
+    absent = [key for key in needed if key not in info]
     if absent:
         raise FileError(file, f"{absent[0]} is missing; import again with --overwrite")
+    if info["version"] > 1 and info["checksum"] != info_checksum(info):
+        raise FileError(file, "changed since it was written; import again with --overwrite")
     return info
+
+
+def info_checksum(info: Mapping[str, Any]) -> str:
+    """The sha256 of what ``store.json`` says of the contents, hex."""
+    values = [info[key] for key in (*CONTENTS, *CHECKED)]
+    return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file aside and rename it: it is there wholly or not at all, even after a power cut."""
     aside = path.with_name(path.name + ".partial")
-    with aside.open("w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
+    file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        write_all(file, json.dumps(values, indent=1, ensure_ascii=False).encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
     os.replace(aside, path)
+    if os.name == "posix":  # the new names, too, survive a power cut
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # which some network file systems cannot promise
+                os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def digest_of_file(path: Path) -> str:

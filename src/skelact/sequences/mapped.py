@@ -31,10 +31,14 @@ class MappedStore(Store):
         self.map = joint_map(self.skeleton, target)
         self.skeleton = target
 
-    def __reduce__(self) -> tuple[type["MappedStore"], tuple[Path, Skeleton]]:  # type: ignore[override]
-        """Worker processes open the folder anew."""
-        return MappedStore, (self.path, self.skeleton)
+    def _arguments(self) -> tuple[Path, Skeleton]:
+        return self.path, self.skeleton
 
     def stored(self, row: int) -> NDArray[np.float32]:
         """(T, M, V, C) positions of a sequence in the layout of ``target``, NaN where not known."""
         return self.map.apply(super().stored(row).astype(np.float32, copy=False))
+
+    def confidence(self, row: int) -> NDArray[np.float32] | None:
+        """(T, M, V) in the layout of ``target``: of a joint that is made of others, that of the least sure one."""
+        confidence = super().confidence(row)
+        return None if confidence is None else self.map.apply_to_confidence(confidence)

@@ -103,6 +103,10 @@ class Sequence:
             raise UserError(f"{who}fps is {self.fps}, expected a positive number")
         if self.confidence is not None and self.confidence.shape != positions.shape[:3]:
             raise UserError(f"{who}confidence is {self.confidence.shape}, expected {positions.shape[:3]}")
+        if self.confidence is not None and not _is_settled(self.confidence, np.float32):
+            low, high = np.min(self.confidence), np.max(self.confidence)
+            if not (low >= 0 and high <= 1):  # NaN, too
+                raise UserError(f"{who}confidence from {low:g} to {high:g}, expected 0 to 1; scale or clip it")
         if self.track is not None and self.track.shape != positions.shape[:2]:
             raise UserError(f"{who}track is {self.track.shape}, expected {positions.shape[:2]}")
         for one in self.segments:
@@ -199,9 +203,14 @@ def _arrived(values: dict[str, Any]) -> Sequence:
     return sequence
 
 
+def _is_settled(array: NDArray[Any], dtype: type[np.generic]) -> bool:
+    """Whether it is another sequence's, which checked it and made it read-only."""
+    return array.dtype == dtype and array.flags.owndata and not array.flags.writeable
+
+
 def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    if array.dtype == dtype and array.flags.owndata and not array.flags.writeable:
-        return array  # another sequence's
+    if _is_settled(array, dtype):
+        return array
     copy = np.array(array, dtype=dtype)
     copy.setflags(write=False)
     return copy

@@ -1,11 +1,13 @@
 """Store: sequences on disk, open to anyone with numpy and a table library.
 
 ``positions-00000.npy`` ... hold (rows, V, C), the frames of all sequences one after another; a sequence of T
-frames and M people has T * M rows, frame by frame, in each frame person by person. ``index.parquet`` has a row
-per sequence, ``store.json`` the rest. ``sha256`` of a shard is that of its numbers, without the ``.npy`` header.
+frames and M people has T * M rows, frame by frame, in each frame person by person. ``confidence-00000.npy`` ...
+hold (rows, V) of those sequences of the same shard whose recorder gave one. ``index.parquet`` has a row per
+sequence, ``store.json`` the rest. ``sha256`` of a shard is that of its numbers, without the ``.npy`` header.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +19,24 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
 from skelact.sequences import format as layout
+from skelact.sequences.clips import Clip
 from skelact.sequences.sequence import Segment, Sequence
+from skelact.sequences.shards import ShardReader, WriteError
 from skelact.sequences.writer import SplitRule, StoreWriter
 from skelact.skeletons import Skeleton
 
-__all__ = ["SplitRule", "Store", "StoreWriter"]
+__all__ = ["SplitRule", "Store", "StoreWriter", "WriteError"]
+
+SAMPLED = 8  # sequences of each shard that are compared with their checksums when a store is opened
+MOST_OPEN = 128  # files that are held open
+CHANGED = "changed since it was written; import again with --overwrite"
 
 
 class Store:
     """A store opened for reading; cheap to open, to pickle and to read single sequences from.
+
+    Opening compares the table with its checksum, all files with their sizes and headers, and some sequences of
+    each shard with their checksums. Every sequence is compared when it is read for the first time.
 
     Attributes:
         path: the folder.
@@ -67,10 +78,20 @@ class Store:
         except KeyError as error:
             raise UserError(f"store {self.path}: label {error} is not one of the classes of store.json") from None
         self.persons = int(self.columns["people"].max())
-        self._check_shards()
-        self._open: dict[int, NDArray[Any]] = {}
+        self._dtype = np.dtype(self.info["dtype"])
         places = [self.columns[key].tolist() for key in ("shard", "start", "frames", "people")]
         self._places = list(zip(*places, strict=True))  # plain numbers: read once per clip
+        starts = self.columns.get(layout.CONFIDENCE_START)
+        self._confidence = None if starts is None else starts.tolist()
+        sums = self.columns[layout.CHECKSUM] if self.info["version"] > 1 else None
+        self._sums = None if sums is None else sums.tolist()
+        self._checked = bytearray(len(self._places))  # 1: is as it was written
+        self._open: dict[tuple[int, str], ShardReader] = {}
+        self._seen: dict[tuple[int, str], tuple[int, int]] = {}  # which files they were: device and number
+        self._check_places()
+        for number in range(len(self.info["shards"])):
+            self._check_shard(number)
+        self._sample()
 
     def __len__(self) -> int:
         """Number of sequences."""
@@ -98,35 +119,58 @@ class Store:
         known = ("clean", "preprocessing")
         return {key: value for key, value in settings.items() if key.partition(".")[0] in known}
 
-    def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
-        """Worker processes open the folder anew."""
-        return Store, (self.path,)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Worker processes open the folder anew, and refuse another store in it."""
+        return _opened_again, (type(self), self._arguments(), self.fingerprint)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (self.path,)
 
     def positions(self, row: int) -> NDArray[np.float32]:
         """(T, M, V, C) positions of a sequence, NaN where not measured, read-only.
 
-        Memory-mapped and without a copy where the store is float32.
+        Raises:
+            FileError: the file was damaged, shortened or replaced.
         """
         return self.stored(row).astype(np.float32, copy=False)
 
     def stored(self, row: int) -> NDArray[np.floating]:
-        """``positions`` as they are on disk, float32 or float16, memory-mapped, without a copy."""
+        """``positions`` as they are on disk, float32 or float16."""
         shard, start, frames, people = self._places[row]
-        numbers = self._open.get(shard)
-        if numbers is None:
-            numbers = self._open_shard(shard)
-        block = numbers[start : start + frames * people]
-        return block.reshape(frames, people, *block.shape[1:])
+        data = self._rows(shard, "positions", start, frames * people)
+        if not self._checked[row]:
+            self._compare(row, data)
+        shape = (frames, people, self._joints, self.coordinates)
+        return np.frombuffer(data, dtype=self._dtype).reshape(shape)
 
-    def let_go(self) -> None:
-        """Close the mapped files; they are opened again when they are asked for.
+    @property
+    def title(self) -> str:
+        """For messages."""
+        return f"store {self.path}"
 
-        The system counts what was read of a mapped file as memory of the process. Arrays handed out before stay.
+    def clip(self, index: int) -> Clip:
+        """One sequence as a clip, positions as they are on disk."""
+        tags = {name: self.columns[name][index] for name in self.tags}
+        fps, label = float(self.columns["fps"][index]), int(self.labels[index])
+        return Clip(self.stored(index), self.confidence(index), fps, label, tags)
+
+    def confidence(self, row: int) -> NDArray[np.float32] | None:
+        """(T, M, V) how sure the recorder was of each joint, 0 to 1, read-only; None where it did not say.
+
+        Raises:
+            FileError: the file was damaged, shortened or replaced.
         """
-        self._open.clear()
+        data = self._confidence_bytes(row)
+        if data is None:
+            return None
+        if not self._checked[row]:
+            self.stored(row)  # which compares both
+        _, _, frames, people = self._places[row]
+        values = np.frombuffer(data, dtype=layout.CONFIDENCE).reshape(frames, people, self._joints)
+        return values.astype(np.float32)
 
     def sequence(self, row: int) -> Sequence:
-        """One sequence with its name, label and tags (the recorder's confidence and tracks are not kept)."""
+        """One sequence with its name, label, tags and confidence (the recorder's tracks are not kept)."""
         values = {name: column[row] for name, column in self.columns.items()}
         tags = {
             name: value.item() if isinstance(value, np.generic) else value
@@ -135,6 +179,7 @@ class Store:
         }
         return Sequence(
             positions=self.positions(row),
+            confidence=self.confidence(row),
             skeleton=self.skeleton,
             fps=float(values["fps"]),
             name=str(values["name"]),
@@ -189,25 +234,30 @@ class Store:
         Raises:
             FileError: the first file that is not what was written.
         """
-        again = "changed since it was written; import again with --overwrite"
-        index = self.path / self.info["index"]["file"]
-        if layout.digest_of_file(index) != self.info["index"]["sha256"]:
-            raise FileError(index, again)
-        for shard in self.info["shards"]:
-            digest, _ = layout.digest_of_rows(self.path / shard["file"], self._bytes(shard["rows"]))
-            if digest.hexdigest() != shard["sha256"]:
-                raise FileError(self.path / shard["file"], again)
+        self._check_index()
         for number in range(len(self.info["shards"])):
-            self._open_shard(number)
+            for kind, entry, shape, dtype in self._files_of(number):
+                size = entry["rows"] * int(np.prod(shape)) * dtype.itemsize
+                digest, _ = layout.digest_of_rows(self.path / entry["file"], size)
+                if digest.hexdigest() != entry["sha256"]:
+                    raise FileError(self.path / entry["file"], CHANGED)
+                self._reader(number, kind).check_header(entry["rows"], shape, dtype, self.info["complete"])
         contents = [self.info[key] for key in layout.CONTENTS]
         if layout.fingerprint(contents, self.columns) != self.fingerprint:
-            raise FileError(self.path / layout.INFO, again)
+            raise FileError(self.path / layout.INFO, CHANGED)
+
+    def _check_index(self) -> None:
+        index = self.path / self.info["index"]["file"]
+        if index.is_file() and layout.digest_of_file(index) != self.info["index"]["sha256"]:
+            raise FileError(index, CHANGED)
 
     def _read_columns(self) -> dict[str, NDArray[Any]]:
         """The table with text as numpy text."""
         path = self.path / self.info["index"]["file"]
+        self._check_index()
         columns = layout.read_table(path)
-        absent = [name for name in layout.OWN_COLUMNS if name not in columns]
+        own = layout.OWN_COLUMNS if self.info["version"] > 1 else layout.COLUMNS_1
+        absent = [name for name in own if name not in columns]
         absent += [f"split_{name}" for name in self.splits if f"split_{name}" not in columns]
         if absent:
             raise FileError(path, f"column {absent[0]} is missing; import again with --overwrite")
@@ -217,36 +267,89 @@ class Store:
             raise FileError(path, f"{counts}; import again with --overwrite")
         return found
 
-    def _bytes(self, rows: int) -> int:
-        return int(rows * self._joints * self.coordinates * np.dtype(self.info["dtype"]).itemsize)
+    def _files_of(self, number: int) -> list[tuple[str, dict[str, Any], tuple[int, ...], np.dtype[Any]]]:
+        """Kind, entry, shape of a row and type of each file of a shard."""
+        shard = self.info["shards"][number]
+        files: list[tuple[str, dict[str, Any], tuple[int, ...], np.dtype[Any]]] = [
+            ("positions", shard, (self._joints, self.coordinates), self._dtype)
+        ]
+        if "confidence" in shard:
+            files.append(("confidence", shard["confidence"], (self._joints,), layout.CONFIDENCE))
+        return files
 
-    def _check_shards(self) -> None:
-        for shard in self.info["shards"]:
-            path = self.path / shard["file"]
-            expected = layout.HEADER + self._bytes(shard["rows"])
-            if not path.is_file():
-                raise FileError(path, "the file is missing; import again with --overwrite")
-            if path.stat().st_size < expected:
-                short = f"{path.stat().st_size} bytes, expected {expected}"
-                raise FileError(path, f"{short}; import again with --overwrite")
-        ends = self.columns["start"] + self.columns["frames"] * self.columns["people"]
+    def _check_places(self) -> None:
+        """Refuse a table that points outside of the shards."""
+        shards, sizes = self.columns["shard"], self.columns["frames"] * self.columns["people"]
         rows = np.array([shard["rows"] for shard in self.info["shards"]])
-        shards = self.columns["shard"]
-        if shards.min() < 0 or shards.max() >= len(rows) or (ends > rows[shards]).any():
+        bad = shards.min() < 0 or shards.max() >= len(rows) or self.columns["start"].min() < 0
+        bad = bad or sizes.min() < 1 or bool((self.columns["start"] + sizes > rows[shards]).any())
+        if not bad and self._confidence is not None:
+            starts = self.columns[layout.CONFIDENCE_START]
+            known = np.array([shard.get("confidence", {"rows": 0})["rows"] for shard in self.info["shards"]])
+            bad = bool(((starts >= 0) & (starts + sizes > known[shards])).any())
+        if bad:
             raise FileError(self.path / self.info["index"]["file"], "rows point outside of the shards")
 
-    def _open_shard(self, number: int) -> NDArray[Any]:
+    def _check_shard(self, number: int) -> None:
+        """Compare sizes and headers of a shard with ``store.json``; remember which files they are."""
+        final = self.info["complete"]
+        for kind, entry, shape, dtype in self._files_of(number):
+            reader = ShardReader(self.path / entry["file"])
+            status = reader.status
+            expected = layout.HEADER + entry["rows"] * int(np.prod(shape)) * dtype.itemsize
+            if status.st_size < expected or (final and status.st_size > expected):
+                sizes = f"{status.st_size} bytes, expected {expected}"
+                raise FileError(reader.path, f"{sizes}; import again with --overwrite")
+            reader.check_header(entry["rows"], shape, dtype, final)
+            self._seen[number, kind] = status.st_dev, status.st_ino
+
+    def _sample(self) -> None:
+        """Compare some sequences of each shard, spread over it, with their checksums."""
+        if self._sums is None:
+            return
+        shards = self.columns["shard"]
+        for number in range(len(self.info["shards"])):
+            rows = np.flatnonzero(shards == number)
+            for place in np.unique(np.linspace(0, len(rows) - 1, SAMPLED).astype(int)) if len(rows) else ():
+                Store.stored(self, int(rows[place]))
+
+    def _reader(self, number: int, kind: str) -> ShardReader:
+        """An open file of a shard, the same as when the store was opened."""
+        reader = self._open.get((number, kind))
+        if reader is not None:
+            return reader
         shard = self.info["shards"][number]
-        path = self.path / shard["file"]
-        try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise FileError(path, f"not a .npy file ({error}); import again with --overwrite") from error
-        expected = (self._joints, self.coordinates)
-        if mapped.shape[1:] != expected or mapped.dtype != self.info["dtype"] or len(mapped) < shard["rows"]:
-            raise FileError(path, f"holds {mapped.dtype} {mapped.shape}, expected {(shard['rows'], *expected)}")
-        self._open[number] = np.asarray(mapped)  # a plain array over the same memory: slicing it is cheaper
-        return self._open[number]
+        reader = ShardReader(self.path / (shard if kind == "positions" else shard[kind])["file"])
+        status = reader.status
+        if (status.st_dev, status.st_ino) != self._seen[number, kind]:
+            raise FileError(reader.path, "replaced while the store was open; start again")
+        while len(self._open) >= MOST_OPEN:
+            self._open.pop(next(iter(self._open)), None)
+        self._open[number, kind] = reader
+        return reader
+
+    def _rows(self, number: int, kind: str, start: int, count: int) -> bytes:
+        """The bytes of rows of a file."""
+        if kind == "positions":
+            size = self._joints * self.coordinates * self._dtype.itemsize
+        else:
+            size = self._joints * layout.CONFIDENCE.itemsize
+        return self._reader(number, kind).read(layout.HEADER + start * size, count * size)
+
+    def _confidence_bytes(self, row: int) -> bytes | None:
+        if self._confidence is None or (start := self._confidence[row]) < 0:
+            return None
+        shard, _, frames, people = self._places[row]
+        return self._rows(shard, "confidence", start, frames * people)
+
+    def _compare(self, row: int, positions: bytes) -> None:
+        """Compare a sequence with its checksum, once; a store of version 1 has none."""
+        if self._sums is not None:
+            found = zlib.crc32(self._confidence_bytes(row) or b"", zlib.crc32(positions))
+            if found != self._sums[row]:
+                file = self.path / self.info["shards"][self._places[row][0]]["file"]
+                raise FileError(file, f"sequence {str(self.columns['name'][row])!r} {CHANGED}")
+        self._checked[row] = 1
 
     def _hold_out(self, train: NDArray[np.int64], words: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         tag, equals, text = words.partition("=")
@@ -261,6 +364,14 @@ class Store:
                 raise unknown(tag, value, np.unique(values).tolist())
         held = np.isin(values, wanted)
         return train[~held], train[held]
+
+
+def _opened_again(kind: type[Store], arguments: tuple[Any, ...], fingerprint: str) -> Store:
+    """The same store in another process."""
+    store = kind(*arguments)
+    if store.fingerprint != fingerprint:
+        raise UserError(f"store {store.path} was written anew while it was in use; start again")
+    return store
 
 
 def _with_text(column: NDArray[Any]) -> NDArray[Any]:

@@ -20,7 +20,6 @@ SIZED = 20  # sequences in which people are measured
 TOO_LARGE = 10.0  # times the rest pose: no human size
 TOO_SMALL = 0.1  # and so little of it
 NO_SIZE = 1e-4  # less is no body at all
-HELD_BYTES = 64 << 20  # of mapped positions, before they are let go
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,10 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
         unit, up, coordinates, missing (share of joints), fingerprint, dataset, complete, settings of the import,
         steps of cleaning, and the number of values of each tag.
     """
-    looks, read = [], 0
+    looks = []
     names, fps = store.columns["name"].tolist(), store.columns["fps"].tolist()
     for row in range(len(store)):
-        positions = store.positions(row)
-        looks.append(_look(names[row], positions, fps[row]))
-        read += positions.nbytes
-        if read > HELD_BYTES:
-            store.let_go()
-            read = 0
+        looks.append(_look(names[row], store.positions(row), fps[row]))
         if progress:
             progress(row + 1, len(store))
     values = {

@@ -1,20 +1,24 @@
 """StoreWriter: puts sequences into a store, so that an interruption loses little and breaks nothing."""
 
+import errno
 import hashlib
 import json
-import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from sys import intern
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
+from skelact.runtime.locking import FolderLock
 from skelact.sequences import format as layout
 from skelact.sequences.sequence import Sequence, Tag
-from skelact.sequences.table import Table, Values
+from skelact.sequences.shards import ShardWriter, WriteError
 from skelact.skeletons import Skeleton
 
 SplitRule = Callable[[Mapping[str, Tag]], str | None]  # tags -> "train", "test" or None
@@ -23,33 +27,51 @@ NO_SEGMENTS = "[]"
 
 
 @dataclass(frozen=True)
+class _Rows:
+    """What is in one file of the shard that is written now."""
+
+    count: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def plus(self, numbers: NDArray[Any]) -> "_Rows":
+        """With these rows behind."""
+        digest = self.digest.copy()
+        digest.update(numbers.data)
+        return _Rows(self.count + len(numbers), digest)
+
+    def entry(self, file: str) -> dict[str, Any]:
+        """As ``store.json`` has it."""
+        return {"file": file, "rows": self.count, "sha256": self.digest.hexdigest()}
+
+
+@dataclass(frozen=True)
 class _State:
     """How far a writer is. Replaced as a whole, so that Ctrl-C never finds half an addition."""
 
     count: int = 0  # sequences added
     full: tuple[dict[str, Any], ...] = ()  # shards that take no more
-    rows: int = 0  # in the shard that is written now
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)  # of these rows
-
-    @property
-    def file(self) -> str:
-        """Name of the shard that is written now."""
-        return layout.shard_name(len(self.full))
+    positions: _Rows = field(default_factory=_Rows)  # of the shard that is written now
+    confidence: _Rows = field(default_factory=_Rows)
 
     @property
     def shards(self) -> list[dict[str, Any]]:
         """Entries of all shards for ``store.json``."""
-        if not self.rows:
+        if not self.positions.count:
             return list(self.full)
-        return [*self.full, {"file": self.file, "rows": self.rows, "sha256": self.digest.hexdigest()}]
+        number = len(self.full)
+        last = self.positions.entry(layout.shard_name(number))
+        if self.confidence.count:
+            last["confidence"] = self.confidence.entry(layout.shard_name(number, "confidence"))
+        return [*self.full, last]
 
 
 class StoreWriter:
-    """Writes a store, sequence by sequence.
+    """Writes a store, sequence by sequence; the only one to do so until it is closed.
 
     Positions are appended to the last shard; ``commit`` makes everything added so far count by renaming a new
     ``store.json`` into place. A process that dies leaves the store of its last commit, and ``resume=True``
-    goes on from there. The bytes written do not depend on when commits happened.
+    goes on from there. The bytes written do not depend on when commits happened. The last commit closes the
+    writer; one that is given up needs ``close``, or ``with``.
 
     Args:
         path: folder of the store; made when it is not there.
@@ -58,9 +80,13 @@ class StoreWriter:
         overwrite: replace the store that is there.
         resume: go on with the unfinished store that is there, if there is one.
 
+    Attributes:
+        resumed: what ``store.json`` of the unfinished store says; None where there is none.
+
     Raises:
         UserError: there is a store already and neither ``overwrite`` nor ``resume``; the folder holds other
-            files; the store to go on with is finished.
+            files; the store to go on with is finished; somebody else writes it.
+        WriteError: the folder cannot be written.
     """
 
     def __init__(
@@ -74,21 +100,64 @@ class StoreWriter:
     ) -> None:
         self.path = Path(path)
         self.dtype = np.dtype("<f2" if half else "<f4")
+        self.resumed: dict[str, Any] | None = None
         self._shard_bytes = shard_bytes
         self._skeleton: Skeleton | None = None
         self._fixed: dict[str, Any] = {}  # what all sequences of a store share
-        self._table = Table()
+        self._values: dict[str, list[Tag | None]] = {}  # of all sequences, by column
         self._steps: dict[tuple[str, ...], int] = {}
-        self._file: IO[bytes] | None = None
+        self._files: dict[str, ShardWriter] = {}
         self._state = _State()
-        if resume and (self.path / layout.INFO).is_file():
-            self._load()
-        else:
-            _clear(self.path, overwrite)
+        self._committed = (0, b"")  # number of sequences, and store.json
+        self._lock: FolderLock | None = None
+        with self._writing():
+            new = not self.path.exists()
+            try:
+                self._lock = _locked(self.path)
+                if resume and (self.path / layout.INFO).is_file():
+                    self._load()
+                else:
+                    _clear(self.path, overwrite)
+            except BaseException:
+                self.close()
+                if new:
+                    with suppress(OSError):
+                        self.path.rmdir()
+                raise
 
     def __len__(self) -> int:
         """Number of sequences added, those of an earlier interrupted writer included."""
         return self._state.count
+
+    @property
+    def committed(self) -> int:
+        """Number of sequences that count, whatever happens."""
+        return self._committed[0]
+
+    def __enter__(self) -> "StoreWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write; what was not committed is lost. A second call does nothing."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = None
+
+    def discard(self) -> None:
+        """Close, and remove the folder where nothing was ever committed."""
+        with self._writing():
+            if not self.committed:
+                for file in set(_ours(self.path)) - {self.path / layout.LOCK}:
+                    file.unlink()
+            self.close()
+            if not self.committed:
+                self.path.rmdir()
 
     def add(self, sequence: Sequence) -> None:
         """Append one sequence.
@@ -96,28 +165,51 @@ class StoreWriter:
         Raises:
             UserError: its skeleton, coordinates, unit or up axis differ from those of the sequences before it;
                 a tag that is called like a column of the table; too far from the origin for float16.
+            WriteError: the disk is full or cannot be written.
         """
+        self._check_open()
         self._check(sequence)
-        frames, people, joints, coordinates = sequence.positions.shape
-        stored = self._converted(sequence)
-        size = joints * coordinates * self.dtype.itemsize
-        if self._state.rows and (self._state.rows + len(stored)) * size > self._shard_bytes:
-            self._end_shard()
-        state = self._state
-        file = self._open_shard()
-        file.seek(layout.HEADER + state.rows * size)
-        file.write(stored.data)
-        digest = state.digest.copy()
-        digest.update(stored.data)
-        place = {"shard": len(state.full), "start": state.rows, "frames": frames, "people": people}
-        steps = self._steps.setdefault(sequence.provenance, len(self._steps))
-        about: dict[str, Tag] = {"name": sequence.name, "label": sequence.label or ""}
-        about |= {"fps": sequence.fps, "steps": steps}
+        positions = self._converted(sequence)
+        confidence = _confidence_rows(sequence)
+        size = int(np.prod(positions.shape[1:])) * self.dtype.itemsize
+        rows = self._state.positions.count
+        with self._writing():
+            if rows and (rows + len(positions)) * size > self._shard_bytes:
+                self._end_shard()
+            state = self._state
+            self._file("positions").write(state.positions.count, positions)
+            if len(confidence):
+                self._file("confidence").write(state.confidence.count, confidence)
+        row = {**sequence.tags, **self._about(sequence), "shard": len(state.full), "start": state.positions.count}
+        if len(confidence):
+            row[layout.CONFIDENCE_START] = state.confidence.count
+        row[layout.CHECKSUM] = zlib.crc32(confidence.data, zlib.crc32(positions.data))
+        self._put(state.count, row)
+        self._state = replace(
+            state,
+            count=state.count + 1,
+            positions=state.positions.plus(positions),
+            confidence=state.confidence.plus(confidence) if len(confidence) else state.confidence,
+        )
+
+    def _about(self, sequence: Sequence) -> dict[str, Tag]:
+        """The sequence's own columns, apart from where it lies."""
+        about: dict[str, Tag] = {"name": sequence.name, "label": sequence.label or "", "fps": sequence.fps}
+        about |= {"frames": sequence.frames, "people": sequence.persons}
+        about["steps"] = self._steps.setdefault(sequence.provenance, len(self._steps))
         if sequence.segments:
             segments = [[one.start, one.end, one.label] for one in sequence.segments]
             about["segments"] = json.dumps(segments, ensure_ascii=False)
-        self._table.put(state.count, {**sequence.tags, **about, **place})
-        self._state = replace(state, count=state.count + 1, rows=state.rows + len(stored), digest=digest)
+        return about
+
+    def _put(self, number: int, row: Mapping[str, Tag]) -> None:
+        """Add row ``number`` of the table, the one behind all that count; what Ctrl-C left of another goes."""
+        for name in row.keys() | self._values.keys():
+            column = self._values.setdefault(name, [])
+            del column[number:]
+            column += [None] * (number - len(column))
+            value = row.get(name)
+            column.append(intern(value) if type(value) is str else value)  # a label is kept once
 
     def commit(
         self,
@@ -138,42 +230,51 @@ class StoreWriter:
 
         Raises:
             UserError: nothing was added; a label that is not one of ``classes``.
+            WriteError: the disk is full or cannot be written; somebody else wrote the store meanwhile. What was
+                committed before is kept.
         """
+        self._check_open()
         if not len(self):
             raise UserError(f"no sequence to put in the store {self.path}")
-        self._to_disk()
-        columns = _columns(self._table.columns(len(self)), splits or {})
+        columns = _columns(self._added(), splits or {})
         classes = classes or tuple(sorted(set(columns["label"].tolist()) - {""}))
         _check_labels(columns, classes)
+        contents: dict[str, Any] = {"dataset": dataset, "classes": list(classes), "splits": sorted(splits or {})}
+        contents |= {**self._fixed, "shards": self._state.shards}
+        with self._writing():
+            self._check_alone()
+            self._seal()
+            self._write_info(columns, contents, dict(provenance or {}), complete)
+        if complete:
+            self.close()
+
+    def _added(self) -> dict[str, list[Tag | None]]:
+        """The table, without what Ctrl-C left of a row; a column that only such a row has is not there."""
+        columns = {name: column[: len(self)] for name, column in self._values.items()}
+        return {name: column for name, column in columns.items() if any(value is not None for value in column)}
+
+    def _write_info(
+        self, columns: layout.Columns, contents: Mapping[str, Any], provenance: dict[str, Any], complete: bool
+    ) -> None:
+        """Write the table and ``store.json``; from then on they count, and the ones before are removed."""
         index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
         layout.write_table(self.path / index, columns)
-        contents = {
-            **self._fixed,
-            "dataset": dataset,
-            "classes": list(classes),
-            "splits": sorted(splits or {}),
-            "shards": self._state.shards,
+        info = {
+            "format": layout.FORMAT,
+            "version": layout.VERSION,
+            "complete": complete,
+            "sequences": len(self),
+            "frames": int(columns["frames"].sum()),
+            "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
+            **contents,
+            "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
+            "steps": [list(steps) for steps in self._steps],
+            "provenance": provenance,
         }
-        layout.write_json(
-            self.path / layout.INFO,
-            {
-                "format": layout.FORMAT,
-                "version": layout.VERSION,
-                "complete": complete,
-                "sequences": len(self),
-                "frames": int(columns["frames"].sum()),
-                "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
-                **contents,
-                "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
-                "steps": [list(steps) for steps in self._steps],
-                "provenance": dict(provenance or {}),
-            },
-        )
-        for stale in self.path.glob("index*.parquet"):
-            if stale.name != index:
-                stale.unlink()
-        if complete and self._file is not None:
-            self._file.close()
+        layout.write_json(self.path / layout.INFO, info | {"checksum": layout.info_checksum(info)})
+        self._committed = len(self), (self.path / layout.INFO).read_bytes()
+        for file in _stale(self.path, index):
+            file.unlink()
 
     def finish(
         self,
@@ -184,6 +285,10 @@ class StoreWriter:
     ) -> None:
         """The last commit; arguments as there."""
         self.commit(dataset, classes, splits, provenance, complete=True)
+
+    def _check_open(self) -> None:
+        if self._lock is None:
+            raise UserError(f"this writer of {self.path} is closed; make another one")
 
     def _check(self, sequence: Sequence) -> None:
         kind = {
@@ -218,58 +323,112 @@ class StoreWriter:
         rows = positions.reshape(-1, *positions.shape[2:])
         return np.ascontiguousarray(rows, dtype=self.dtype)
 
-    def _open_shard(self) -> IO[bytes]:
+    def _file(self, kind: str) -> ShardWriter:
         """The file of the shard that is written now; what an interrupted writer left behind its rows goes."""
-        path = self.path / self._state.file
-        if self._file is None or self._file.closed:
-            self._file = path.open("r+b" if self._state.rows else "w+b")
-        return self._file
+        if kind not in self._files:
+            name = layout.shard_name(len(self._state.full), kind)
+            joints = len(self._fixed["skeleton"]["joints"])
+            flat = kind == "confidence"
+            shape = (joints,) if flat else (joints, self._fixed["coordinates"])
+            dtype = layout.CONFIDENCE if flat else self.dtype
+            rows: _Rows = getattr(self._state, kind)
+            self._files[kind] = ShardWriter(self.path / name, rows.count, shape, dtype)
+        return self._files[kind]
 
-    def _to_disk(self) -> None:
-        """Bring the shard that is written now to the disk, with a header that fits."""
-        if not self._state.rows:
-            return
-        shape = (self._state.rows, len(self._fixed["skeleton"]["joints"]), self._fixed["coordinates"])
-        file = self._open_shard()
-        file.seek(0)
-        file.write(layout.shard_header(shape, self.dtype))
-        file.truncate(layout.HEADER + int(np.prod(shape)) * self.dtype.itemsize)
-        file.flush()
-        os.fsync(file.fileno())
+    def _seal(self) -> None:
+        """Bring the shard that is written now to the disk."""
+        for kind, rows in (("positions", self._state.positions), ("confidence", self._state.confidence)):
+            if rows.count:
+                self._file(kind).seal(rows.count)
 
     def _end_shard(self) -> None:
-        self._to_disk()
-        if self._file is not None:
-            self._file.close()
+        self._check_alone()
+        self._seal()
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
         self._state = _State(count=len(self), full=tuple(self._state.shards))
+
+    def _check_alone(self) -> None:
+        """Refuse to go on where somebody else committed meanwhile: the lock was removed, or does not work here."""
+        file = self.path / layout.INFO
+        found = file.read_bytes() if file.is_file() else b""
+        if found != self._committed[1]:
+            raise WriteError.another(self.path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in one sentence why the store cannot be written, and what is kept."""
+        try:
+            yield
+        except OSError as error:
+            kept = f"The {self.committed:,} sequences that were committed are kept." if self.committed else ""
+            reason = f"the store {self.path} cannot be written: {error.strerror or error}"
+            raise WriteError(reason, kept, _mend(error)) from error
 
     def _load(self) -> None:
         """Take up what the last commit of an interrupted writer left."""
         info = layout.read_info(self.path)
         if info["complete"]:
             raise UserError(f"{self.path} is finished; --overwrite replaces it")
+        if info["version"] != layout.VERSION:
+            old = f"is an unfinished store of version {info['version']}, this skelact writes {layout.VERSION}"
+            raise UserError(f"{self.path} {old}; --overwrite replaces it")
         if info["dtype"] != self.dtype.name:
             raise UserError(f"{self.path} holds {info['dtype']}, not {self.dtype.name}; --overwrite replaces it")
         columns = layout.read_table(self.path / info["index"]["file"])
         self._skeleton = Skeleton.from_dict(info["skeleton"])
         self._fixed = {key: info[key] for key in ("skeleton", "coordinates", "dtype", "unit", "up")}
         for number, row in enumerate(_records(columns)):
-            self._table.put(number, row)
+            self._put(number, row)
         self._steps = {tuple(steps): number for number, steps in enumerate(info["steps"])}
         *full, last = info["shards"]
-        size = last["rows"] * len(self._skeleton) * info["coordinates"] * self.dtype.itemsize
-        digest, found = layout.digest_of_rows(self.path / last["file"], size)
-        if found < size or digest.hexdigest() != last["sha256"]:
-            raise FileError(self.path / last["file"], "damaged; import again with --overwrite")
-        self._state = _State(info["sequences"], tuple(full), last["rows"], digest)
+        row = len(self._skeleton) * info["coordinates"] * self.dtype.itemsize
+        positions = self._found(last, row)
+        confidence = _Rows()
+        if "confidence" in last:
+            confidence = self._found(last["confidence"], len(self._skeleton) * layout.CONFIDENCE.itemsize)
+        self._state = _State(info["sequences"], tuple(full), positions, confidence)
+        self._committed = info["sequences"], (self.path / layout.INFO).read_bytes()
+        self.resumed = info
+
+    def _found(self, entry: Mapping[str, Any], row: int) -> _Rows:
+        """The rows that count in a file, ``row`` bytes each, compared with their checksum."""
+        path, size = self.path / entry["file"], entry["rows"] * row
+        if not path.is_file():
+            raise FileError(path, "the file is missing; import again with --overwrite")
+        digest, found = layout.digest_of_rows(path, size)
+        if found < size or digest.hexdigest() != entry["sha256"]:
+            raise FileError(path, "damaged; import again with --overwrite")
+        return _Rows(entry["rows"], digest)
 
 
-def _columns(values: dict[str, Values], splits: Mapping[str, SplitRule]) -> dict[str, NDArray[Any]]:
+def _mend(error: OSError) -> str:
+    """What to do about a store that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Make room, or choose another folder."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR):
+        return "Choose a folder that you may write to."
+    return "Check the disk, or choose another folder."
+
+
+def _confidence_rows(sequence: Sequence) -> NDArray[Any]:
+    """(T * M, V) as stored; of no rows where the recorder gave none."""
+    if sequence.confidence is None:
+        return np.empty((0, sequence.positions.shape[2]), dtype=layout.CONFIDENCE)
+    rows = sequence.confidence.reshape(-1, sequence.positions.shape[2])
+    return np.ascontiguousarray(rows, dtype=layout.CONFIDENCE)
+
+
+def _columns(values: dict[str, list[Any]], splits: Mapping[str, SplitRule]) -> dict[str, NDArray[Any]]:
     """The table of the sequences by column; takes the values away, which need more room than the arrays."""
     kinds: dict[str, Any] = {"name": object, "label": object, "fps": np.float64}
     columns: dict[str, NDArray[Any]] = {
         key: np.array(values.pop(key), dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
     }
+    if layout.CONFIDENCE_START in values:
+        starts = [-1 if one is None else one for one in values.pop(layout.CONFIDENCE_START)]
+        columns[layout.CONFIDENCE_START] = np.array(starts, dtype=np.int64)
     if "segments" in values:
         columns["segments"] = np.array([one or NO_SEGMENTS for one in values.pop("segments")], dtype=object)
     parts: dict[str, list[str]] = {name: [] for name in splits}
@@ -314,17 +473,55 @@ def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
         raise UserError(f"sequence {name!r} has label {strange[0]!r}, which is not one of the classes")
 
 
-def _clear(path: Path, overwrite: bool) -> None:
-    """Make an empty folder for a store, without taking away anything that is not a store's."""
+def tidy(path: Path) -> None:
+    """Remove what a writer that was killed after its last commit could not remove any more.
+
+    Nothing happens where there is nothing to remove, where somebody writes, or where nobody may.
+    """
+    index = layout.read_info(path)["index"]["file"]
+    if not _stale(path, index) and not (path / layout.LOCK).exists():
+        return
+    with suppress(UserError, OSError):
+        lock = _lock(path)
+        try:
+            for file in _stale(path, layout.read_info(path)["index"]["file"]):
+                file.unlink()
+        finally:
+            lock.release()
+
+
+def _stale(path: Path, index: str) -> list[Path]:
+    """Tables that do not count any more, and files that were not renamed yet."""
+    files = (*path.glob("index*.parquet"), *path.glob("*.partial"))
+    return [file for file in files if file.name != index]
+
+
+def _locked(path: Path) -> FolderLock:
+    """The lock of a folder, which is made where there is none."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; a store is a folder")
     path.mkdir(parents=True, exist_ok=True)
-    ours = {file for pattern in layout.OURS for file in path.glob(pattern)}
+    return _lock(path)
+
+
+def _lock(path: Path) -> FolderLock:
+    advice = "Wait until it is done or stop it, then run the same command again; or choose another folder"
+    return FolderLock(path, "store", advice, layout.LOCK)
+
+
+def _ours(path: Path) -> set[Path]:
+    """The files in a folder that belong to a store."""
+    return {file for pattern in layout.OURS for file in path.glob(pattern)}
+
+
+def _clear(path: Path, overwrite: bool) -> None:
+    """Empty a folder for a store, without taking away anything that is not a store's."""
+    ours = _ours(path)
     others = sorted(file.name for file in set(path.iterdir()) - ours)
     if others:
         raise UserError(f"{path} holds other files ({others[0]}); choose a folder that is empty or new")
     if (path / layout.INFO).exists() and not overwrite:
         raise UserError(f"{path} holds a store already; --overwrite replaces it")
     (path / layout.INFO).unlink(missing_ok=True)  # first, so that half a store is never taken for a whole one
-    for file in ours:
+    for file in ours - {path / layout.LOCK}:
         file.unlink(missing_ok=True)

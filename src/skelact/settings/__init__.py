@@ -2,6 +2,7 @@
 
 from skelact.settings.data import DataSettings, Stream, ViewSettings
 from skelact.settings.encoders import EncoderSettings, LinearMapSettings, SCDNetEncoderSettings, STGCNSettings
+from skelact.settings.explain import ExplainedGroup, ExplainedSetting, explain, explained_toml
 from skelact.settings.methods import (
     MeanTeacherSettings,
     MethodSettings,
@@ -10,6 +11,7 @@ from skelact.settings.methods import (
     SupervisedSettings,
     WhiteningSettings,
 )
+from skelact.settings.named import DEFAULT_RECIPE, RecipeHeader, recipe_header, recipe_names, recipe_text
 from skelact.settings.protocols import (
     FewShotSettings,
     FinetuneSettings,
@@ -21,6 +23,7 @@ from skelact.settings.protocols import (
 )
 from skelact.settings.recipe import (
     PROTOCOL_TABLES,
+    TRAINING_TABLES,
     Recipe,
     load_recipe,
     override,
@@ -32,9 +35,13 @@ from skelact.settings.schema import add_choice, choices, from_dict, setting, to_
 from skelact.settings.training import Precision, TrainSettings
 
 __all__ = [
+    "DEFAULT_RECIPE",
     "PROTOCOL_TABLES",
+    "TRAINING_TABLES",
     "DataSettings",
     "EncoderSettings",
+    "ExplainedGroup",
+    "ExplainedSetting",
     "FewShotSettings",
     "FinetuneSettings",
     "KnnSettings",
@@ -46,6 +53,7 @@ __all__ = [
     "Precision",
     "ProtocolSettings",
     "Recipe",
+    "RecipeHeader",
     "RobustSettings",
     "SCDNetEncoderSettings",
     "SCDNetSettings",
@@ -58,10 +66,15 @@ __all__ = [
     "WhiteningSettings",
     "add_choice",
     "choices",
+    "explain",
+    "explained_toml",
     "from_dict",
     "load_recipe",
     "override",
     "recipe_from_dict",
+    "recipe_header",
+    "recipe_names",
+    "recipe_text",
     "recipe_to_dict",
     "setting",
     "to_dict",

@@ -14,12 +14,17 @@ class DataSettings:
 
     store: str = setting("", "folder of the store; filled in when a run starts")
     fingerprint: str = setting("", "of the store's content; filled in when a run starts")
+    feeds: tuple[str, ...] = setting(
+        (), "further clips of methods with several feeds; filled in when a run starts"
+    )
     split: str = setting("", "named split of the store; its training part is used; empty: every clip")
     hold_out: str = setting(
         "", 'such as "camera=2": of the training part, these clips become the test part instead'
     )
-    frames: int = setting(64, "frames of a view, after crop and resize", low=1, high=10_000)
-    persons: int = setting(0, "people in a clip; 0: as many as the fullest clip of the store has", low=0, high=100)
+    frames: int = setting(64, "frames of a view, after crop and resize", low=1, high=1_000_000)
+    persons: int = setting(
+        0, "people in a clip; 0: as many as the fullest clip of the store has", low=0, high=1000
+    )
     stream: Stream = setting("joint", "what of a clip the encoder sees")
 
 

@@ -22,9 +22,9 @@ class SCDNetSettings(MethodSettings):
     negatives: Literal["queue", "batch", "both"] = setting(
         "queue", "what a view is told apart from: keys of the queue, the other keys of the batch, or both"
     )
-    queue: int = setting(8192, "keys in each queue", low=0, high=2**24)
+    queue: int = setting(8192, "keys in each queue", low=1, high=1_000_000)
     momentum: float = setting(0.999, "of the momentum encoder", low=0, high=1)
-    projection: int = setting(128, "width of the projections that are compared", low=1, high=65_536)
+    projection: int = setting(128, "width of the projections that are compared", low=1, high=1_000_000)
     projector_norm: bool = setting(False, "batch norm in the projectors; needed where steps are few")
 
 
@@ -34,9 +34,9 @@ class MoCoSettings(MethodSettings):
 
     name: str = setting("moco", "which method")
     temperature: float = setting(0.07, "similarities are divided by it", above=0)
-    queue: int = setting(32_768, "keys in the queue", low=1, high=2**24)
+    queue: int = setting(32_768, "keys in the queue", low=1, high=1_000_000)
     momentum: float = setting(0.999, "of the momentum encoder", low=0, high=1)
-    projection: int = setting(128, "width of the projections that are compared", low=1, high=65_536)
+    projection: int = setting(128, "width of the projections that are compared", low=1, high=1_000_000)
 
 
 @dataclass(frozen=True)

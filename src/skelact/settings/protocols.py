@@ -11,7 +11,7 @@ class LinearSettings:
     """Linear probe on frozen features. Source: SCD-Net, sec. "Linear evaluation"."""
 
     lr: float = setting(2.0, "learning rate", above=0)
-    momentum: float = setting(0.9, "of sgd", low=0, below=1)
+    momentum: float = setting(0.9, "of sgd", low=0, high=1)
     weight_decay: float = setting(0.0, "share of the weights that a step takes off, times lr", low=0)
     batch: int = setting(1024, "clips of a step", low=1)
     epochs: int = setting(80, "passes over the training clips", low=1)
@@ -40,11 +40,11 @@ class FinetuneSettings:
     """The whole encoder trained with labels. The paper does not say; these are usual in the field."""
 
     epochs: int = setting(80, "passes over the training clips", low=1)
-    batch: int = setting(64, "clips of a step", low=2)
+    batch: int = setting(64, "clips of a step", low=1)
     optimizer: Literal["sgd", "adamw"] = setting("sgd", "of encoder and head")
-    lr: float = setting(0.01, "learning rate of the encoder", above=0)
+    lr: float = setting(0.01, "learning rate of the encoder", low=0)
     head_lr: float = setting(0.1, "of the linear layer on top, which starts from nothing", above=0)
-    momentum: float = setting(0.9, "of sgd", low=0, below=1)
+    momentum: float = setting(0.9, "of sgd", low=0, high=1)
     weight_decay: float = setting(1e-4, "share of the weights that a step takes off, times lr", low=0)
     schedule: Literal["step", "cosine"] = setting("step", "how the learning rates fall")
     milestones: tuple[int, ...] = setting((50, 70), "epochs after which they are multiplied by 0.1", low=0)
@@ -87,7 +87,9 @@ class RobustSettings:
     headings: tuple[float, ...] = setting(
         (30.0, 90.0, 180.0), "degrees that people are turned about the vertical", low=-360, high=360
     )
-    seed: int = setting(0, "of what is missing and of the noise: the same for every encoder", low=0)
+    seed: int = setting(
+        0, "of what is missing and of the noise: the same for every encoder", low=0, high=2**32 - 1
+    )
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from skelact.errors import UserError, unknown
 from skelact.settings.data import DataSettings, ViewSettings
 from skelact.settings.encoders import EncoderSettings, SCDNetEncoderSettings
 from skelact.settings.methods import MethodSettings, SCDNetSettings
+from skelact.settings.named import recipe_names, recipe_text
 from skelact.settings.protocols import ProtocolSettings
-from skelact.settings.schema import choices, from_dict, to_dict, to_table
+from skelact.settings.schema import choices, from_dict, shown, to_dict, to_table
 from skelact.settings.training import TrainSettings
 
 
@@ -37,29 +38,45 @@ TRAINING_TABLES = tuple(one.name for one in dataclasses.fields(Recipe) if one.na
 _BASES: Mapping[str, type] = {"encoder": EncoderSettings, "method": MethodSettings}
 
 
-def load_recipe(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Recipe:
-    """The defaults, overridden by a TOML file, overridden by ``key=value`` words.
+def load_recipe(
+    recipe: str | Path | None = None, overrides: tuple[str, ...] = (), base: Recipe | None = None
+) -> Recipe:
+    """The defaults, overridden by a recipe, overridden by ``key=value`` words.
 
     Args:
-        path: a recipe; only the defaults when None.
+        recipe: the name of a recipe that comes with skelact, such as "small", or a TOML file: what ends in
+            ``.toml`` or has a folder in front. Only the defaults when None.
         overrides: words such as ``method.temperature=0.1``; values as in TOML, bare words are text. A word that
             chooses another encoder or method, such as ``method.name=moco``, drops the settings of the one before.
+        base: settings that stand in for the defaults, such as those of a run that is continued.
 
     Raises:
-        UserError: no such file, not TOML, an unknown key (the nearest is named), a value of another type or out
-            of its range.
+        UserError: no such name or file, not TOML, an unknown key (the nearest is named), a value of another type
+            or out of its range.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        if not path.is_file():
-            raise UserError(f"recipe {path} not found")
+    values = {} if base is None else recipe_to_dict(base)
+    if recipe is not None:
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            read = tomllib.loads(_read(recipe))
         except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of too many digits, too deep
-            raise UserError(f"recipe {path} is not TOML: {error}") from error
+            raise UserError(f"recipe {recipe} is not TOML: {error}") from error
+        recipe_from_dict(read, where=f"recipe {recipe}")
+        for table, group in read.items():
+            _merge(values, table, group)
     for word in overrides:
         _set(values, word)
-    return recipe_from_dict(values, where=f"recipe {path}" if path else "settings")
+    return recipe_from_dict(values, where="settings")
+
+
+def _read(recipe: str | Path) -> str:
+    """The text of a recipe by its name or its file."""
+    path = Path(recipe)
+    if isinstance(recipe, str) and path.suffix != ".toml" and path.name == recipe:
+        return recipe_text(recipe)
+    if not path.is_file():
+        own = f". skelact's own is taken by its name: -c {path.stem}" if path.stem in recipe_names() else ""
+        raise UserError(f"recipe {path} not found{own}")
+    return path.read_text(encoding="utf-8")
 
 
 def override(recipe: Recipe, words: tuple[str, ...]) -> Recipe:
@@ -102,21 +119,38 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def _set(values: dict[str, Any], word: str) -> None:
+    """Put one ``key=value`` word into nested values."""
     key, equals, text = word.partition("=")
     if not equals:
         raise UserError(f"--set {word}: expected key=value, such as method.temperature=0.1")
-    try:
-        value = tomllib.loads(f"x = {text}")["x"]
-    except (ValueError, RecursionError):
-        value = text
     *tables, last = key.strip().split(".")
-    group = values
-    for table in tables:
-        group = group.setdefault(table, {})
-        if not isinstance(group, dict):
-            raise UserError(f"--set {word}: {table} is not a group of settings")
-    if last == "name" and len(tables) == 1 and tables[0] in _BASES:
-        before = group.get("name", next(iter(choices(_BASES[tables[0]]))))
-        if before != value:
-            group.clear()
-    group[last] = value
+    group: dict[str, Any] = {last: _value(word, text)}
+    for table in reversed(tables[1:]):
+        group = {table: group}
+    if not tables:
+        values |= group
+    elif not isinstance(values.get(tables[0], {}), dict):
+        raise UserError(f"--set {word}: {tables[0]} is not a group of settings")
+    else:
+        _merge(values, tables[0], group)
+
+
+def _value(word: str, text: str) -> Any:
+    """A value as in TOML; what is none is text."""
+    try:
+        parsed = tomllib.loads(f"x = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--set {shown(word)}: {error}") from error
+    return parsed["x"] if len(parsed) == 1 else text  # text of several lines may look like several settings
+
+
+def _merge(values: dict[str, Any], table: str, group: Mapping[str, Any]) -> None:
+    """Put settings of a group over those that are there; another choice drops those of the one before."""
+    before = values.setdefault(table, {})
+    if table in _BASES and "name" in group:
+        first = next(iter(choices(_BASES[table])))
+        if before.get("name", first) != group["name"]:
+            before.clear()
+    before |= group

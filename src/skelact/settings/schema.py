@@ -91,8 +91,9 @@ def _chosen(kind: type[Settings], values: Mapping[str, Any], where: str, prefix:
     if not table:
         return kind
     name = values.get("name", next(iter(table)))
-    if name not in table:
-        raise UserError(f"{where}: {unknown(prefix.rstrip('.'), str(name), table)}")
+    if not isinstance(name, str) or name not in table:
+        mistake = unknown(prefix.rstrip("."), name if isinstance(name, str) else shown(name), table)
+        raise UserError(f"{where}: {mistake}. One of your own is loaded by --plugin FILE")
     return table[name]
 
 
@@ -101,16 +102,16 @@ def check_range(limits: Mapping[str, float], value: Any, where: str, key: str) -
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
+        if isinstance(number, float) and not math.isfinite(number):
+            raise UserError(f"{where}: {key} must be a finite number, got {number}")
         fits = {
-            "low": number >= limits.get("low", -math.inf),
+            "low": number >= limits.get("low", -LARGEST_WHOLE),
             "above": number > limits.get("above", -math.inf),
-            "high": number <= limits.get("high", math.inf),
+            "high": number <= limits.get("high", LARGEST_WHOLE if isinstance(number, int) else math.inf),
             "below": number < limits.get("below", math.inf),
         }
-        whole = not isinstance(number, int) or abs(number) <= LARGEST_WHOLE
-        if not whole or not math.isfinite(number) or not all(fits.values()):
-            shown = repr(number) if whole else f"{len(str(abs(number)))} digits"
-            raise UserError(f"{where}: {key} must be {range_in_words(limits)}, got {shown}")
+        if not all(fits.values()):
+            raise UserError(f"{where}: {key} must be {range_in_words(limits)}, got {shown(number)}")
 
 
 def range_in_words(limits: Mapping[str, float]) -> str:
@@ -118,23 +119,37 @@ def range_in_words(limits: Mapping[str, float]) -> str:
 
     Example:
         >>> range_in_words({"above": 0, "high": 1})
-        'more than 0 and at most 1'
+        'above 0 and at most 1'
+        >>> range_in_words({"low": 0, "high": 1})
+        'between 0 and 1'
     """
-    words = {"low": "at least", "above": "more than", "high": "at most", "below": "less than"}
-    return " and ".join(f"{words[name]} {bound:g}" for name, bound in limits.items()) or "a finite number"
+    if set(limits) == {"low", "high"}:
+        return f"between {limits['low']} and {limits['high']}"
+    words = {"low": "at least", "above": "above", "high": "at most", "below": "below"}
+    return " and ".join(f"{words[name]} {bound}" for name, bound in limits.items()) or "a finite number"
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value in an error message: one line, not too long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python refuses to print integers of too many digits
+        return f"{'a number' if isinstance(value, int) else type(value).__name__} that is too large to show"
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
     """Nested plain values of a group of settings."""
-    return {one.name: _plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+    return {one.name: plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
 
 
 def to_table(name: str, values: Mapping[str, Any]) -> str:
     """One TOML table."""
-    return "\n".join([f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""])
+    return "\n".join([f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in values.items()), ""])
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as TOML and JSON have it: lists for tuples, tables for groups."""
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     return list(value) if isinstance(value, tuple) else value
@@ -143,28 +158,37 @@ def _plain(value: Any) -> Any:
 def _typed(hint: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
-            raise UserError(f"{where}: {key} is a group of settings, got {value!r}")
+            raise UserError(f"{where}: {key} is a group of settings, got {shown(value)}")
         return from_dict(hint, value, where, prefix=f"{key}.")  # type: ignore[arg-type]
     origin = get_origin(hint)
     if origin is Literal:
         if value not in get_args(hint):
-            raise UserError(f"{where}: {unknown(key, str(value), map(str, get_args(hint)))}")
+            text = value if isinstance(value, str) else shown(value)
+            raise UserError(f"{where}: {unknown(key, text, map(str, get_args(hint)))}")
         return value
     if origin is tuple and isinstance(value, list):
         return tuple(_typed(get_args(hint)[0], item, where, key) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if abs(value) <= LARGEST_WHOLE else value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE:
+        return float(value)
     if origin is tuple or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         expected = "a list" if origin is tuple else getattr(hint, "__name__", str(hint))
-        raise UserError(f"{where}: {key} must be {expected}, got {value!r}")
+        raise UserError(f"{where}: {key} must be {expected}, got {shown(value)}")
+    if isinstance(value, str) and not _can_be_kept(value):
+        raise UserError(f"{where}: {key} must be text without NUL, in UTF-8, got {shown(value)}")
     return value
 
 
-def _toml(value: Any) -> str:
+def _can_be_kept(text: str) -> bool:
+    """Whether text can be written to a file and be the name of one."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def toml_value(value: Any) -> str:
+    """A plain value in TOML."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):  # TOML's escapes are JSON's, but for the one control sign that JSON lets through
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     return repr(value)

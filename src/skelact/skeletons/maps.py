@@ -96,6 +96,20 @@ class JointMap:
             out[..., row, :] = np.einsum("v,...vc->...c", self.weights[row, parts], positions[..., parts, :])
         return out
 
+    def apply_to_confidence(self, confidence: NDArray[np.floating]) -> NDArray[np.float32]:
+        """How sure the joints of the target are: as the least sure joint that each is made of.
+
+        Args:
+            confidence: (..., V_source), 0 to 1.
+
+        Returns:
+            (..., V_target); 0 where a joint cannot be made.
+        """
+        out = np.zeros((*confidence.shape[:-1], len(self.target)), dtype=np.float32)
+        for row in np.flatnonzero(self.weights.any(axis=1)):
+            out[..., row] = confidence[..., np.flatnonzero(self.weights[row])].min(axis=-1)
+        return out
+
 
 def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
     """The map from one layout to another, by the names of their joints.

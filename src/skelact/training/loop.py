@@ -1,18 +1,14 @@
-"""The training loop, from a store to a model, on one page.
+"""The training loop: steps, epochs, checkpoints, on one page.
 
-Every random draw comes from (seed, epoch, step), so that a resumed training ends with the same weights, bit
-for bit, as one that was never stopped.
+Every random draw comes from (seed, epoch, step), so that a resumed training ends with the same weights, bit for
+bit, as one that never stopped, on the same machine with the same number of threads.
 """
 
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,15 +16,12 @@ from numpy.typing import NDArray
 
 from skelact.batches import Batch
 from skelact.errors import UserError
-from skelact.methods import Method, StepLoss, build_method
-from skelact.models.model import Model, describe, fresh_encoder, load_clips
-from skelact.runtime.allocator import keep_freed_memory
-from skelact.runtime.device import best_device, check_precision
+from skelact.methods import Method, StepLoss
 from skelact.runtime.prefetch import read_ahead
-from skelact.sequences.store import Store
-from skelact.settings import Recipe, TrainSettings
-from skelact.training.checkpoint import Counters, load_checkpoint, prune, save_checkpoint
-from skelact.training.run_folder import Run
+from skelact.settings import Recipe
+from skelact.training.checkpoint import Counters, prune, put_back, save_checkpoint
+from skelact.training.feeds import Feed
+from skelact.training.run_folder import Run, decisive
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import Underway, build_optimizer, take_step
 from skelact.training.tensorboard import EventLog
@@ -36,10 +29,13 @@ from skelact.training.tensorboard import EventLog
 # steps after which a loss is read: a GPU is given the next step before it is asked about this one
 LATE = {"cuda": 1}
 
+Rows = dict[str, NDArray[np.int64]]  # of each feed, by name
+Batches = dict[str, Batch]
+
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told after each step."""
+    """What is reported after each step."""
 
     epoch: int  # epochs done
     epochs: int
@@ -55,104 +51,60 @@ class Stopped(UserError):
     status = 130
 
 
-def pretrain(
-    store: Store,
-    out: Path,
-    recipe: Recipe,
-    *,
-    resume: bool = False,
-    device: str = "",
-    progress: Callable[[Progress], None] | None = None,
-) -> Model:
-    """Train an encoder on a store and leave model, settings, metrics and checkpoints in a run folder.
+class Training:
+    """A training by gradient steps, while it runs.
 
     Args:
-        store: the training data; labels are not looked at unless the method says so.
-        out: the run folder; must be new, or the run to resume.
-        recipe: the settings; ignored on resume, where the run's own hold.
-        resume: continue from the last checkpoint of ``out``.
-        device: "cpu", "cuda", ...; the GPU if there is one when empty.
-        progress: called after each step.
-
-    Raises:
-        Stopped: Ctrl-C or SIGTERM; a checkpoint has been written.
-        UserError: settings that do not fit the store, an interrupted import, a folder in use, a loss that is not
-            finite.
+        run: the run folder.
+        recipe: settings, complete.
+        method: on its device, in training mode.
+        feeds: of the method, the one that counts the epochs first.
+        device: where to compute.
     """
-    store.check_complete()
-    run = Run(out)
-    if resume:
-        recipe = run.recipe()
-        _check_same_data(recipe, store, run)
-        if run.finished:
-            return Model.load(out)
-    else:
-        data = replace(
-            recipe.data,
-            store=str(store.path.resolve()),
-            fingerprint=store.fingerprint,
-            persons=recipe.data.persons or store.persons,
-        )
-        recipe = replace(recipe, data=data)
-    rows, _ = store.parts(recipe.data.split, recipe.data.hold_out)
-    _check_size(len(rows), recipe.train, store)
-    where = torch.device(device or best_device())
-    check_precision(recipe.train.precision, where, "train.precision")
-    training = _Training(store, run, recipe, rows, where)
-    if not resume:
-        run.start(recipe)
-    keep_freed_memory()
-    with _stop_signals() as stop, torch.random.fork_rng(), EventLog(run.path / "events") as events:
-        return training.go(stop, events, progress)
-
-
-class _Training:
-    """State of a training while it runs."""
 
     def __init__(
-        self, store: Store, run: Run, recipe: Recipe, rows: NDArray[np.int64], device: torch.device
+        self, run: Run, recipe: Recipe, method: Method, feeds: tuple[Feed, ...], device: torch.device
     ) -> None:
-        self.store, self.run, self.recipe, self.rows, self.device = store, run, recipe, rows, device
+        self.run, self.recipe, self.method, self.feeds, self.device = run, recipe, method, feeds, device
         self.settings = recipe.train
         self.clips_per_second = 0.0  # of the epoch in progress
-        self.batch = min(self.settings.batch, len(rows))
-        self.steps = len(rows) // self.batch  # the last, smaller batch is dropped
-        self.method = _build(recipe, store).to(device).train()
-        _check_labels(self.method, store.labels[rows])
-        learnt = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        self.batch = min(self.settings.batch, len(feeds[0].rows))
+        self.steps = len(feeds[0].rows) // self.batch  # the last, smaller batch is dropped
+        learnt = [parameter for parameter in method.parameters() if parameter.requires_grad]
         self.optimizer = build_optimizer(learnt, self.settings)
 
-    def go(self, stop: threading.Event, events: EventLog, progress: Callable[[Progress], None] | None) -> Model:
-        counters = self._resume()
+    def go(
+        self,
+        stop: threading.Event,
+        events: EventLog,
+        progress: Callable[[Progress], None] | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Train to the end, from the last checkpoint where there is one.
+
+        Raises:
+            Stopped: ``stop`` was set; a checkpoint has been written.
+            UserError: a loss that is not finite, a checkpoint of another run, files that cannot be written.
+        """
+        counters = self._resume(warn)
         while counters.epoch < self.settings.epochs:
             self._epoch(counters, stop, progress)
             self._end_of_epoch(counters, events)
-        info = describe(self.store) | {
-            "split": self.recipe.data.split,
-            "hold_out": self.recipe.data.hold_out,
-            "clips": len(self.rows),
-            "epochs": counters.epoch,
-            "seed": self.settings.seed,
-        }
-        model = Model(self.method.encoder, self.recipe, info)
-        model.save(self.run.path)
-        return model
 
-    def _resume(self) -> Counters:
-        path = self.run.latest_checkpoint()
-        if path is None:
-            self.run.forget_after(0)
-            return Counters()
-        counters = load_checkpoint(path, self.method, self.optimizer)
-        self.run.forget_after(counters.epoch)
+    def _resume(self, warn: Callable[[str], None]) -> Counters:
+        checkpoint = self.run.newest_checkpoint(self.recipe, warn)
+        counters = put_back(checkpoint, self.method, self.optimizer) if checkpoint else Counters()
+        self.run.forget_after(counters.epoch, warn)
         return counters
+
+    def _save(self, counters: Counters) -> None:
+        save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer, decisive(self.recipe))
 
     def _epoch(
         self, counters: Counters, stop: threading.Event, progress: Callable[[Progress], None] | None
     ) -> None:
-        order = np.random.default_rng((self.settings.seed, counters.epoch)).permutation(self.rows)
         started, first = time.perf_counter(), counters.step
-        rows = [order[step * self.batch : (step + 1) * self.batch] for step in range(first, self.steps)]
+        rows = [self._rows(counters.epoch, step) for step in range(first, self.steps)]
         unread: deque[tuple[list[str], Underway]] = deque()
 
         def count(left: int) -> None:
@@ -167,15 +119,25 @@ class _Training:
                     progress(self._progress(counters, parts))
 
         with read_ahead(self._read, rows) as batches:
-            for step, batch in enumerate(batches, first):
+            for step, ready in enumerate(batches, first):
                 if stop.is_set():
                     count(left=0)
-                    save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+                    self._save(counters)
                     raise Stopped(f"stopped in epoch {counters.epoch + 1}. --resume continues {self.run.path}")
-                loss = self._step(counters.epoch, step, batch.to(self.device))
+                on_device = {name: batch.to(self.device) for name, batch in ready.items()}
+                loss = self._step(counters.epoch, step, on_device)
                 unread.append((list(loss.parts), Underway(torch.stack(list(loss.parts.values())))))
                 count(left=LATE.get(self.device.type, 0))
             count(left=0)
+
+    def _rows(self, epoch: int, step: int) -> Rows:
+        """The clips of a step."""
+        draw = self.settings.seed, epoch, step, self.steps, self.batch
+        return {feed.name: feed.rows_of(*draw) for feed in self.feeds}
+
+    def _read(self, rows: Rows) -> Batches:
+        persons = self.recipe.data.persons
+        return {feed.name: feed.load(rows[feed.name], persons).ready_for(self.device) for feed in self.feeds}
 
     def _count(self, counters: Counters, parts: dict[str, float]) -> None:
         """One more step is done, its loss known."""
@@ -188,16 +150,13 @@ class _Training:
         done, steps = counters.epoch * self.steps + counters.step, epochs * self.steps
         return Progress(counters.epoch, epochs, done, steps, parts, self.clips_per_second)
 
-    def _read(self, rows: NDArray[np.int64]) -> Batch:
-        return load_clips(self.store, rows, self.recipe.data.persons).ready_for(self.device)
-
-    def _step(self, epoch: int, step: int, batch: Batch) -> StepLoss:
+    def _step(self, epoch: int, step: int, batches: Mapping[str, Batch]) -> StepLoss:
         done = epoch + step / self.steps
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, done)
         draw = (self.settings.seed, epoch, step)
         progress = done / self.settings.epochs
-        return take_step(self.method, self.optimizer, {"train": batch}, draw, progress, self.settings.precision)
+        return take_step(self.method, self.optimizer, batches, draw, progress, self.settings.precision)
 
     def _end_of_epoch(self, counters: Counters, events: EventLog) -> None:
         means = {name: value / self.steps for name, value in counters.sums.items()}
@@ -210,7 +169,7 @@ class _Training:
         self.run.log({"epoch": counters.epoch, "step": counters.epoch * self.steps} | values)
         events.write(counters.epoch, values)
         if counters.epoch % self.settings.checkpoint_every == 0 or counters.epoch == self.settings.epochs:
-            save_checkpoint(self.run.checkpoints, counters, self.method, self.optimizer)
+            self._save(counters)
             prune(self.run.checkpoints, self.settings.keep_checkpoints, self.settings.keep_every)
 
     def _check_finite(self, parts: dict[str, float], epoch: int) -> None:
@@ -220,59 +179,3 @@ class _Training:
                 f"loss {', '.join(wrong)} is not finite in epoch {epoch + 1}. Lower train.lr "
                 f"(now {self.settings.lr}) or raise train.warmup_epochs (now {self.settings.warmup_epochs})"
             )
-
-
-def _build(recipe: Recipe, store: Store) -> Method:
-    """Encoder and method with weights drawn from the seed."""
-    seed = recipe.train.seed
-    encoder = fresh_encoder(recipe, store.skeleton, recipe.data.persons, store.coordinates, seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed + 1)  # projectors and queues: not the draws of the encoder again
-        return build_method(encoder, recipe, len(store.classes))
-
-
-def _check_labels(method: Method, labels: NDArray[np.int64]) -> None:
-    """Asked before the training, as a GPU would be waited for in each step."""
-    without = int((labels < 0).sum())
-    if method.uses_labels and without:
-        raise UserError(
-            f"method {method.recipe.method.name} needs a label for every clip of the training part: {without} of "
-            f"{len(labels)} have none. Import the store again with a data set or a reader that names the labels"
-        )
-
-
-def _check_size(clips: int, settings: TrainSettings, store: Store) -> None:
-    if clips < 2:
-        raise UserError(f"{store.path}: {clips} clips to train on, at least 2 are needed")
-    if settings.batch < 2:
-        raise UserError(f"train.batch must be at least 2, got {settings.batch}")
-
-
-def _check_same_data(recipe: Recipe, store: Store, run: Run) -> None:
-    if recipe.data.fingerprint != store.fingerprint:
-        raise UserError(
-            f"{run.path} was started on data {recipe.data.fingerprint}, {store.path} now holds "
-            f"{store.fingerprint}. Resume needs the same data"
-        )
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that the step in progress ends well; a second one ends at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

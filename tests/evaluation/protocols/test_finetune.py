@@ -16,7 +16,7 @@ from skelact.evaluation.protocols import finetune
 from skelact.evaluation.protocols.finetune import FINETUNE, SEMI_FINETUNE, fine_tuned
 from skelact.evaluation.protocols.protocol import System
 from skelact.evaluation.protocols.semi import labelled_share
-from skelact.evaluation.split import labelled_parts
+from skelact.evaluation.split import labelled_split
 from skelact.heads.labelled import Labelled
 from skelact.models import Model
 from skelact.models.model import describe, load_clips
@@ -56,10 +56,10 @@ def with_semi(recipe: Recipe, percent: tuple[float, ...]) -> Recipe:
 
 
 def system_of(model: Model, store: Store, settings: FinetuneSettings, seed: int = 0) -> System:
-    parts = labelled_parts(store, "xview")
-    train, test = (Labelled(model.embed(store, rows), store.labels[rows], 3) for rows in (parts.train, parts.test))
+    split = labelled_split(store, "xview")
+    train, test = (Labelled(model.embed(store, rows), store.labels[rows], 3) for rows in (split.train, split.test))
     recipe = replace(model.recipe, protocols=replace(model.recipe.protocols, finetune=settings))
-    return System("model", seed, recipe, store, parts, train, test, model, lambda *_: train.vectors)
+    return System("model", seed, recipe, store, split, train, test, model, lambda *_: train.vectors)
 
 
 def literal(model: Model, store: Store, rows: np.ndarray, s: FinetuneSettings, seed: int) -> tuple[Tensor, ...]:
@@ -128,8 +128,8 @@ def test_labels_are_learnt_and_the_same_seed_gives_the_same_bits(model: Model, s
 def test_scores_are_those_of_the_tuned_encoder_on_downstream_clips(model: Model, store: Store) -> None:
     system = system_of(model, store, WHOLE)
     outcome = FINETUNE.run(system, lambda *_: None)["finetune"]
-    tuned, head = fine_tuned(model, store, system.parts.train, WHOLE, 0)
-    clips = downstream_clip(load_clips(store, system.parts.test, 1), model.recipe.data)
+    tuned, head = fine_tuned(model, store, system.split.train, WHOLE, 0)
+    clips = downstream_clip(load_clips(store, system.split.test, 1), model.recipe.data)
     with torch.no_grad():
         np.testing.assert_allclose(outcome.scores, head(tuned.encoder.embed(clips)).numpy(), atol=1e-5)
 
@@ -153,7 +153,7 @@ def test_few_labels_train_on_their_clips_alone(
         only = with_semi(recipe, (percent,))
         outcomes = SEMI_FINETUNE.run(replace(system, recipe=only), lambda *_: None)
         assert list(outcomes) == [f"semi-finetune/{percent:g}"]
-        chosen = set(system.parts.train[labelled_share(system, percent)].tolist())
+        chosen = set(system.split.train[labelled_share(system, percent)].tolist())
         assert seen[-1] <= chosen
         assert len(seen[-1]) >= len(chosen) - 2  # the last, smaller batch of an epoch is dropped
     assert list(SEMI_FINETUNE.run(system, lambda *_: None)) == ["semi-finetune/10", "semi-finetune/50"]

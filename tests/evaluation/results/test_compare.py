@@ -1,8 +1,7 @@
 """Runs side by side: numbers known beforehand, and what must not be compared."""
 
-import csv
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,17 @@ import numpy as np
 import pytest
 
 from skelact.errors import FileError, UserError
-from skelact.evaluation.results.compare import compare
-from skelact.evaluation.results.statistics import mcnemar, mean_and_deviation, paired_bootstrap, wilson
-from skelact.evaluation.results.stored import chosen_entries, cleaning_words, read_results
-from skelact.report.comparison_table import comparison_table, p_value, signed
-from skelact.settings import Recipe, recipe_to_dict
+from skelact.evaluation.protocols.protocol import Entry
+from skelact.evaluation.results.build import Made, Truth, measured_entries
+from skelact.evaluation.results.compare import Comparison, Difference, Reference, SeedTest, compare
+from skelact.evaluation.results.files import write_files
+from skelact.evaluation.results.results import Clips, Data, Environment, Results, cleaning_words
+from skelact.evaluation.results.statistics import mcnemar, paired_bootstrap
+from skelact.evaluation.results.stored import chosen_entries, read_results
+from skelact.heads.labelled import Outcome, accuracy
+from skelact.report.text import comparison_table
+from skelact.report.words import p_value, signed
+from skelact.settings import Recipe, override, recipe_to_dict
 
 Right = Mapping[str, Mapping[str, Mapping[int, list[int]]]]  # entry, system, seed: 1 where a clip is right
 
@@ -22,68 +27,82 @@ TEN = [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]  # 60 %
 WORSE = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]  # 30 %: 4 that only TEN has, 1 that TEN has not
 RAW = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]  # 40 %
 USUAL: Right = {"linear": {"model": {0: TEN}, "untrained": {0: WORSE}, "raw": {0: RAW}}}
-DATA = {
-    "dataset": "people",
-    "skeleton": "kinect20",
-    "fingerprint": "abc123",
-    "cleaning": {"clean.persons": 2, "clean.scale": "none"},
-    "split": "xview",
-    "hold_out": "",
-    "store": "stores/people",
-    "classes": ["bow", "wave"],
-    "clips": {"train": 30, "test": 10},
-    "copies": 0,
-    "most_frequent_class": 0.5,
-}
+CLASSES = ("bow", "wave")
+LABELS = np.array([1, 0] * 5)
+TRUTH = Truth(tuple(f"clip-{k}" for k in range(10)), LABELS, CLASSES, np.zeros(10, dtype=bool))
+DATA = Data(
+    store="stores/people",
+    dataset="people",
+    skeleton="kinect20",
+    mapped_to="",
+    fingerprint="abc123",
+    cleaning={"clean.persons": 2, "clean.scale": "none"},
+    split="xview",
+    hold_out="",
+    clips=Clips(30, 10, {"bow": 5, "wave": 5}),
+    duplicates=0,
+    classes=CLASSES,
+    most_frequent_class=0.5,
+)
+HERE = Environment("cpu", 2, 1, None, "Linux", "3.11", "2.6", "torch")
 
 
-def numbers(seeds: Mapping[int, list[int]]) -> dict[str, Any]:
-    values = {str(seed): float(np.mean(one)) for seed, one in seeds.items()}
-    mean, deviation = mean_and_deviation(list(values.values()))
-    return {"value": mean, "std": deviation, "interval": list(wilson(mean, 10)), "seeds": values}
+def outcome(right: list[int], episodes: int) -> Outcome:
+    predicted = np.where(np.array(right, bool), LABELS, 1 - LABELS)
+    scores = np.eye(2, dtype=np.float32)[predicted]
+    several = np.repeat(predicted[None], episodes, axis=0) if episodes > 1 else None
+    return Outcome(predicted, accuracy(predicted, LABELS), scores, episodes=several)
 
 
-def write(run: Path, right: Right = USUAL, *, epochs: int = 150, lr: float = 0.1, **change: Any) -> Path:
-    """A run with results.json and predictions.csv that fit together."""
-    settings = recipe_to_dict(Recipe())
-    settings["train"]["epochs"], settings["linear"]["lr"] = epochs, lr
-    top = {name: change.pop(name) for name in ("version", "notes", "format") if name in change}
-    data = DATA | change
-    results = {
-        "format": 1,
-        "version": "0.1.0",
-        "created": "2026-01-02T03:04:05+00:00",
-        "command": f"skelact evaluate {run} stores/people",
-        "run": str(run),
-        "method": "scdnet",
-        "seeds": sorted(next(iter(right.values()))["model"]),
-        "data": data,
-        "protocols": {
-            entry: {"title": entry, "systems": {name: numbers(seeds) for name, seeds in systems.items()}}
-            for entry, systems in right.items()
-        },
-        "notes": [],
-        "settings": settings,
-    } | top
-    folder = run / "evaluation" / (data["split"] + data["hold_out"])
-    folder.mkdir(parents=True)
-    (folder / "results.json").write_text(json.dumps(results))
-    columns = {
-        f"{entry}/{system}/seed-{seed}": one
-        for entry, systems in right.items()
-        for system, seeds in systems.items()
-        for seed, one in seeds.items()
+def write(
+    run: Path,
+    right: Right = USUAL,
+    *,
+    epochs: int = 150,
+    lr: float = 0.1,
+    caveats: tuple[str, ...] = (),
+    version: str = "0.1.0",
+    **change: Any,
+) -> Path:
+    """A run with results that fit together."""
+    outcomes = {
+        key: {
+            name: {seed: outcome(one, 3 if key.startswith("few-shot") else 1) for seed, one in seeds.items()}
+            for name, seeds in systems.items()
+        }
+        for key, systems in right.items()
     }
-    with (folder / "predictions.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["name", "label", *columns])
-        for clip in range(10):
-            label, other = ("bow", "wave") if clip % 2 else ("wave", "bow")
-            table.writerow([f"clip-{clip}", label, *(label if one[clip] else other for one in columns.values())])
+    settings = recipe_to_dict(override(Recipe(), (f"linear.lr={lr}",)))
+    command, created = f"skelact evaluate {run} stores/people", "2026-01-02T03:04:05+00:00"
+    seeds = tuple(next(iter(right.values()))["model"])
+    data = replace(DATA, **change)
+    results = Results(
+        format=2,
+        version=version,
+        created=created,
+        seconds=1.0,
+        command=command,
+        environment=HERE,
+        run=str(run),
+        method="scdnet",
+        stream="joint",
+        epochs=epochs,
+        seeds=seeds,
+        weights={str(seed): "digest" for seed in seeds},
+        model={},
+        members=(),
+        data=data,
+        caveats=caveats,
+        protocols=measured_entries(
+            {key: Entry(key) for key in right}, outcomes, TRUTH, Made(command, created, HERE, settings, {})
+        ),
+        settings=recipe_to_dict(Recipe(), protocols=False),
+    )
+    write_files(run / "evaluation" / (data.split + data.hold_out), results, TRUTH, outcomes)
     return run
 
 
-def compared(*runs: Path, **options: Any) -> dict[str, Any]:
+def compared(*runs: Path, **options: Any) -> Comparison:
     return compare([read_results(run) for run in runs], **options)
 
 
@@ -95,67 +114,67 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_every_run_stands_beside_the_first_and_the_best_baseline(two: tuple[Path, Path]) -> None:
-    rows = compared(*two)["protocols"]["linear"]["rows"]
-    assert [(row["run"], row["system"], row["value"]) for row in rows] == [
+    rows = compared(*two).protocols["linear"].rows
+    assert [(row.run, row.system, row.value) for row in rows] == [
         (str(two[0]), "model", 0.6),
         (str(two[1]), "model", 0.3),
         (str(two[0]), "raw", 0.4),
     ]
-    assert rows[0]["versus"] is None
-    versus = rows[1]["versus"]
-    assert versus["difference"] == pytest.approx(-0.3)
+    assert rows[0].versus is None
+    versus = rows[1].versus
+    assert versus.difference == pytest.approx(-0.3)
     test = mcnemar(np.array(WORSE, bool), np.array(TEN, bool))
-    assert versus["seeds"] == {"0": {"only_this_right": 1, "only_reference_right": 4, "p": test.p}}
-    low, high = versus["interval"]
+    assert versus.seeds == {"0": SeedTest(1, 4, test.p)}
+    low, high = versus.interval
     assert -0.75 < low < -0.5
     assert 0.0 < high < 0.2
 
 
 def test_the_best_baseline_can_be_the_reference(two: tuple[Path, Path]) -> None:
-    comparison = compared(*two, against="baseline")["protocols"]["linear"]
-    assert comparison["reference"] == {"run": str(two[0]), "system": "raw", "name": "raw coordinates"}
-    assert [row["versus"] and round(row["versus"]["difference"], 9) for row in comparison["rows"]] == [
+    comparison = compared(*two, against="baseline").protocols["linear"]
+    assert comparison.reference == Reference(str(two[0]), "raw", "raw coordinates")
+    assert [row.versus and round(row.versus.difference, 9) for row in comparison.rows] == [
         0.2,
         -0.1,
         None,
     ]
-    alone = compared(two[1], against="baseline")["protocols"]["linear"]
-    assert [row["versus"] and round(row["versus"]["difference"], 9) for row in alone["rows"]] == [-0.1, None]
+    alone = compared(two[1], against="baseline").protocols["linear"]
+    assert [row.versus and round(row.versus.difference, 9) for row in alone.rows] == [-0.1, None]
 
 
 def test_several_seeds_give_the_difference_of_the_means(tmp_path: Path) -> None:
     a = write(tmp_path / "a", {"linear": {"model": {0: TEN, 1: RAW, 2: WORSE}}})
     b = write(tmp_path / "b", {"linear": {"model": {1: WORSE, 2: WORSE}}})
     comparison = compared(a, b)
-    versus = comparison["protocols"]["linear"]["rows"][1]["versus"]
-    assert versus["difference"] == pytest.approx(0.3 - (0.6 + 0.4 + 0.3) / 3)
-    assert list(versus["seeds"]) == ["1", "2"]
-    assert versus["seeds"]["2"] == {"only_this_right": 0, "only_reference_right": 0, "p": 1.0}
-    assert versus["interval"][0] < versus["difference"] < versus["interval"][1]
-    assert f"Different seeds: 0, 1, 2 ({a}); 1, 2 ({b})." in comparison["notes"]
+    versus = comparison.protocols["linear"].rows[1].versus
+    assert versus.difference == pytest.approx(0.3 - (0.6 + 0.4 + 0.3) / 3)
+    assert list(versus.seeds) == ["1", "2"]
+    assert versus.seeds["2"] == SeedTest(0, 0, 1.0)
+    assert versus.interval[0] < versus.difference < versus.interval[1]
+    assert f"Different seeds: 0, 1, 2 ({a}); 1, 2 ({b})." in comparison.caveats
     assert compared(a, b) == comparison, "the same results give the same intervals"
 
 
 def test_keys_and_systems_are_taken_as_they_come(tmp_path: Path) -> None:
     """Few systems, entries of families, entries that one run lacks, entries without predictions."""
-    a: Right = {"semi/1": {"model": {0: TEN}, "scratch": {0: RAW}}, "knn": {"model": {0: TEN}}}
+    a: Right = {"semi/1": {"model": {0: TEN}, "untrained": {0: RAW}}, "knn": {"model": {0: TEN}}}
     b: Right = {"semi/1": {"model": {0: WORSE}}, "semi/10": {"model": {0: TEN}}}
     runs = write(tmp_path / "a", a), write(tmp_path / "b", b)
     comparison = compared(*runs)
-    assert list(comparison["protocols"]) == ["semi/1", "knn", "semi/10"]
-    assert [row["name"] for row in comparison["protocols"]["semi/1"]["rows"]] == [
+    assert list(comparison.protocols) == ["semi/1", "knn", "semi/10"]
+    assert [row.name for row in comparison.protocols["semi/1"].rows] == [
         "trained encoder",
         "trained encoder",
-        "scratch",
+        "untrained encoder",
     ]
-    assert comparison["protocols"]["semi/10"]["reference"] is None
-    assert comparison["protocols"]["semi/10"]["rows"][0]["versus"] is None
-    assert comparison["notes"][-2:] == [
+    assert comparison.protocols["semi/10"].reference is None
+    assert comparison.protocols["semi/10"].rows[0].versus is None
+    assert list(comparison.caveats[-2:]) == [
         f"{runs[0]} was not measured by semi/10.",
         f"{runs[1]} was not measured by knn.",
     ]
-    assert list(compared(*runs, protocols=["semi"])["protocols"]) == ["semi/1", "semi/10"]
-    assert list(compared(*runs, protocols=["semi/10", "knn"])["protocols"]) == ["knn", "semi/10"]
+    assert list(compared(*runs, protocols=["semi"]).protocols) == ["semi/1", "semi/10"]
+    assert list(compared(*runs, protocols=["semi/10", "knn"]).protocols) == ["knn", "semi/10"]
     with pytest.raises(UserError, match="^unknown protocol in these results: 'linaer'. Known: knn, semi, "):
         chosen_entries([read_results(runs[0])], ["linaer"])
 
@@ -164,7 +183,7 @@ def test_protocols_that_are_missing_as_a_whole_are_told_by_their_name(tmp_path: 
     a: Right = {"knn": {"model": {0: TEN}}, "semi/1": {"model": {0: TEN}}, "semi/10": {"model": {0: RAW}}}
     b: Right = {"linear": {"model": {0: WORSE}}}
     runs = write(tmp_path / "a", a), write(tmp_path / "b", b)
-    assert compared(*runs)["notes"] == [
+    assert list(compared(*runs).caveats) == [
         f"{runs[0]} was not measured by linear.",
         f"{runs[1]} was not measured by knn, semi.",
     ]
@@ -173,11 +192,8 @@ def test_protocols_that_are_missing_as_a_whole_are_told_by_their_name(tmp_path: 
 def test_clips_that_were_asked_several_times_have_no_paired_test(tmp_path: Path) -> None:
     few: Right = {"few-shot/1": {"model": {0: TEN}}}
     runs = [write(tmp_path / name, few) for name in "ab"]
-    for run in runs:
-        path = run / "evaluation" / "xview" / "predictions.csv"
-        path.write_text("\n".join(",".join(line.split(",")[:2]) for line in path.read_text().splitlines()))
-    versus = compared(*runs)["protocols"]["few-shot/1"]["rows"][1]["versus"]
-    assert versus == {"difference": 0.0, "interval": None, "seeds": {}}
+    versus = compared(*runs).protocols["few-shot/1"].rows[1].versus
+    assert versus == Difference(0.0, None, {})
     assert "few-shot/1" in comparison_table(compared(*runs))
 
 
@@ -242,11 +258,11 @@ def test_predictions_of_another_measurement_are_refused(two: tuple[Path, Path]) 
     with pytest.raises(FileError) as error:
         compared(*two)
     assert str(error.value) == (
-        f"{path}: linear/model/seed-0 is right for a share of 0.2000, results.json beside it says 0.3000. "
+        f"{path}: linear/model/seed-0 is right for a share of 0.2000, results.json says 0.3000. "
         "Measure the run again"
     )
     path.write_text(whole.replace("linear/model/seed-0", "linear/model/seed-7"))
-    with pytest.raises(FileError, match="results.json beside it says nothing of it"):
+    with pytest.raises(FileError, match="results.json says nothing of it"):
         compared(*two)
     for part in (
         whole[:40],
@@ -262,22 +278,22 @@ def test_predictions_of_another_measurement_are_refused(two: tuple[Path, Path]) 
 
 
 def test_what_else_differs_is_noted(two: tuple[Path, Path], tmp_path: Path) -> None:
-    other = write(tmp_path / "c", epochs=60, lr=2.0, version="0.2.0", notes=["Seen.", "All."])
-    third = write(tmp_path / "d", notes=["All."])
-    assert compared(third, other)["notes"] == [
+    other = write(tmp_path / "c", epochs=60, lr=2.0, version="0.2.0", caveats=("Seen.", "All."))
+    third = write(tmp_path / "d", caveats=("All.",))
+    assert list(compared(third, other).caveats) == [
         f"Different epochs of training: 150 ({third}); 60 ({other}).",
         f"Different versions of skelact: 0.1.0 ({third}); 0.2.0 ({other}).",
         f"Different settings linear.lr: 0.1 ({third}); 2.0 ({other}).",
         "All.",
         f"{other}: Seen.",
     ]
-    assert compared(*two)["notes"] == []
+    assert list(compared(*two).caveats) == []
 
 
 def test_settings_of_protocols_that_were_not_used_are_not_noted(tmp_path: Path) -> None:
     near: Right = {"knn": {"model": {0: TEN}}}
     runs = write(tmp_path / "a", near), write(tmp_path / "b", near, lr=5.0)
-    assert compared(*runs)["notes"] == []
+    assert list(compared(*runs).caveats) == []
 
 
 def test_the_table(two: tuple[Path, Path]) -> None:
@@ -305,11 +321,11 @@ def test_the_table(two: tuple[Path, Path]) -> None:
 def test_which_results_of_a_run_are_read(tmp_path: Path) -> None:
     run = write(tmp_path / "run")
     assert read_results(run).folder == run / "evaluation" / "xview"
-    assert read_results(run / "evaluation" / "xview").results["run"] == str(run)
+    assert read_results(run / "evaluation" / "xview").results.run == str(run)
     write(run, split="xview", hold_out="camera=2")
-    assert read_results(run, "xview", "").results["data"]["hold_out"] == ""
-    assert read_results(run, hold_out="camera=2").results["data"]["hold_out"] == "camera=2"
-    several = "run was measured on several parts; choose one with --split and --hold-out: "
+    assert read_results(run, "xview", "").results.data.hold_out == ""
+    assert read_results(run, hold_out="camera=2").results.data.hold_out == "camera=2"
+    several = "run was measured on several splits; choose one with --split and --hold-out: "
     with pytest.raises(UserError, match=f"{several}xview; xview, held out camera=2$"):
         read_results(run)
     with pytest.raises(UserError, match="run was not measured with --split xsub. It has: xview; xview, held out"):
@@ -319,9 +335,11 @@ def test_which_results_of_a_run_are_read(tmp_path: Path) -> None:
         read_results(tmp_path / "empty")
     with pytest.raises(UserError, match="^run .*nowhere not found$"):
         read_results(tmp_path / "nowhere")
-    other = write(tmp_path / "old", format=7)
+    other = write(tmp_path / "old")
+    path = other / "evaluation" / "xview" / "results.json"
+    path.write_text(path.read_text().replace('"format": 2', '"format": 7'))
     with pytest.raises(
-        FileError, match="results.json: format 7, this version reads format 1. Measure the run again"
+        FileError, match="results.json: format 7, this version reads format 2. Measure the run again"
     ):
         read_results(other)
     (other / "evaluation" / "xview" / "results.json").write_text("{")

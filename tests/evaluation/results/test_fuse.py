@@ -16,10 +16,10 @@ from skelact.errors import FileError, UserError
 from skelact.evaluation import evaluate
 from skelact.evaluation.results.build import Truth
 from skelact.evaluation.results.compare import compare
+from skelact.evaluation.results.files import read_results_file, read_scores
 from skelact.evaluation.results.fuse import fuse, fused_scores
-from skelact.evaluation.results.scores import read_scores, write_scores
 from skelact.evaluation.results.stored import Stored, read_results
-from skelact.report.table import text_table
+from skelact.report.text import text_table
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 SETTINGS = ("semi.percent=[50]",)
@@ -49,16 +49,16 @@ def test_scores_are_written_as_they_were(kit: SimpleNamespace, store_path: Path,
     ]
     assert found.scores["knn/raw/seed-2"].dtype == np.float32
     assert found.scores["knn/raw/seed-2"].tobytes() == evaluation.outcomes["knn"]["raw"][2].scores.tobytes()
-    rows = evaluation.parts.test
+    rows = evaluation.split.test
     assert list(found.truth.names) == evaluation.store.columns["name"][rows].tolist()
     assert found.truth.labels.tolist() == evaluation.store.labels[rows].tolist()
     assert found.truth.classes == kit.classes
 
 
 def test_the_fused_answer_is_the_weighted_sum_written_out(three: list[Stored], tmp_path: Path) -> None:
-    results, folder = fuse(three, tmp_path / "fused", weights=(0.6, 0.6, 0.4))
+    written, folder = fuse(three, tmp_path / "fused", weights=(0.6, 0.6, 0.4))
     assert folder == tmp_path / "fused" / "evaluation" / "xview"
-    assert list(results["protocols"]) == ["linear", "knn", "semi/50"]
+    assert list(written.results.protocols) == ["linear", "knn", "semi/50"]
     scores = [read_scores(one.folder / "scores.npz") for one in three]
     labels = scores[0].truth.labels
     for entry in ("linear", "knn", "semi/50"):
@@ -71,12 +71,12 @@ def test_the_fused_answer_is_the_weighted_sum_written_out(three: list[Stored], t
                         values = np.exp(values) / np.exp(values).sum(axis=1, keepdims=True)
                     total += weight * values
                 expected = float((total.argmax(axis=1) == labels).mean())
-                assert results["protocols"][entry]["systems"][system]["seeds"][seed] == expected
-    assert [one["weight"] for one in results["members"]] == pytest.approx([0.375, 0.375, 0.25])
-    assert [one["stream"] for one in results["members"]] == ["joint", "bone", "motion"]
-    told = three[1].entries["knn"]["systems"]["raw"]["value"]
-    assert results["members"][1]["values"]["knn"]["raw"] == told
-    assert results["command"] == (
+                assert written.results.protocols[entry].systems[system].seeds[seed] == expected
+    assert [one.weight for one in written.results.members] == pytest.approx([0.375, 0.375, 0.25])
+    assert [one.stream for one in written.results.members] == ["joint", "bone", "motion"]
+    told = three[1].entries["knn"].systems["raw"].value
+    assert written.results.members[1].values["knn"]["raw"] == told
+    assert written.results.command == (
         f"skelact fuse {three[0].run} {three[1].run} {three[2].run} --split xview --weights 0.6,0.6,0.4 "
         f"-o {tmp_path / 'fused'}"
     )
@@ -99,25 +99,25 @@ def test_different_noise_averages_out(kit: SimpleNamespace, store_path: Path, tm
             names=np.array(found.truth.names),
             labels=found.truth.labels,
             classes=np.array(found.truth.classes),
-            copies=found.truth.copies,
+            duplicates=found.truth.duplicates,
             **arrays,
         )
         members.append(read_results(folder))
-    results, _ = fuse(members, tmp_path / "fused")
-    values = [one.entries["knn"]["systems"]["model"]["value"] for one in members]
-    assert results["protocols"]["knn"]["systems"]["model"]["value"] >= max(values)
+    written, _ = fuse(members, tmp_path / "fused")
+    values = [one.entries["knn"].systems["model"].value for one in members]
+    assert written.results.protocols["knn"].systems["model"].value >= max(values)
 
 
 def test_fused_results_are_compared_and_shown_like_any(three: list[Stored], tmp_path: Path) -> None:
-    results, folder = fuse(three, tmp_path / "fused")
-    assert results == json.loads((folder / "results.json").read_text())
+    written, folder = fuse(three, tmp_path / "fused")
+    assert written.results == read_results_file(folder / "results.json")
     stored = read_results(tmp_path / "fused")
     compared = compare([stored, three[0]])
-    assert [row["system"] for row in compared["protocols"]["linear"]["rows"]][:2] == ["model", "model"]
-    table = text_table(results)
+    assert [row.system for row in compared.protocols["linear"].rows][:2] == ["model", "model"]
+    table = text_table(written.results)
     assert "linear probe, 50 % of the labels" in table
-    assert results["method"] == "scdnet joint + scdnet bone + scdnet motion"
-    assert results["notes"][0] == (
+    assert written.results.method == "scdnet joint + scdnet bone + scdnet motion"
+    assert written.results.every_caveat[0] == (
         f"Scores of 3 runs, added with these weights: {three[0].run} (0.333), {three[1].run} (0.333), "
         f"{three[2].run} (0.333)."
     )
@@ -128,11 +128,12 @@ def test_equal_members_answer_as_one_and_order_does_not_matter(three: list[Store
     shutil.copytree(three[0].run, again)
     same, _ = fuse([three[0], read_results(again)], tmp_path / "same")
     for key in ("linear", "knn"):
-        for system, values in same["protocols"][key]["systems"].items():
-            assert values["seeds"] == three[0].entries[key]["systems"][system]["seeds"]
+        for system, values in same.results.protocols[key].systems.items():
+            assert values.seeds == three[0].entries[key].systems[system].seeds
     there, _ = fuse(three, tmp_path / "there", weights=(1, 2, 3))
     back, _ = fuse(three[::-1], tmp_path / "back", weights=(30, 20, 10))
-    assert there["protocols"] == back["protocols"]
+    ours, theirs = ({k: e.systems for k, e in one.results.protocols.items()} for one in (there, back))
+    assert ours == theirs
 
 
 @settings(max_examples=20, deadline=None)
@@ -196,7 +197,7 @@ def test_what_must_not_be_added_is_refused(
         fuse([joint, bone], joint.run)
     assert str(error.value) == f"-o {joint.run} is one of the runs to fuse; choose another folder"
     assert not (tmp_path / "out").exists()
-    assert list(fuse([joint, few], tmp_path / "out", protocols=["knn"])[0]["protocols"]) == ["knn"]
+    assert list(fuse([joint, few], tmp_path / "out", protocols=["knn"])[0].results.protocols) == ["knn"]
 
 
 def test_other_data_or_other_clips_are_refused(kit: SimpleNamespace, three: list[Stored], tmp_path: Path) -> None:
@@ -208,7 +209,7 @@ def test_other_data_or_other_clips_are_refused(kit: SimpleNamespace, three: list
         fuse([three[0], other], tmp_path / "out")
     path = three[1].folder / "scores.npz"
     found = read_scores(path)
-    moved = Truth(found.truth.names[::-1], found.truth.labels, found.truth.classes, found.truth.copies)
+    moved = Truth(found.truth.names[::-1], found.truth.labels, found.truth.classes, found.truth.duplicates)
     with np.load(path) as arrays:
         np.savez(path, **{**arrays, "names": np.array(moved.names)})
     with pytest.raises(UserError, match="cannot be fused: their test clips or classes differ"):
@@ -222,27 +223,24 @@ def test_scores_that_do_not_belong_to_their_results_are_refused(three: list[Stor
     arrays["scores/linear/model/seed-1"] = -arrays["scores/linear/model/seed-1"]
     np.savez(path, **arrays)
     with pytest.raises(FileError) as error:
-        fuse(three, tmp_path / "out")
+        fuse([read_results(one.run) for one in three], tmp_path / "out")
     assert str(error.value) == (
-        f"{path}: linear/model/seed-1 is not what results.json beside it tells. Measure the run again"
+        f"{path}: linear/model/seed-1 does not give the accuracy that results.json has. Measure the run again"
     )
-    path.write_bytes(b"no zip")
-    with pytest.raises(FileError, match="no whole file of scores"):
-        fuse(three, tmp_path / "out")
+    whole = path.read_bytes()
+    for damaged in (
+        b"no zip",
+        whole[:-40],
+        whole.replace(b"'shape'", b"'shapf'"),
+        whole.replace(b"(24,", b"(9999,"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(FileError, match="no whole file of scores"):
+            fuse([read_results(one.run) for one in three], tmp_path / "out")
     path.unlink()
     with pytest.raises(FileError) as error:
-        fuse(three, tmp_path / "out")
+        fuse([read_results(one.run) for one in three], tmp_path / "out")
     assert str(error.value) == f"{path}: not found. Measure the run again"
-
-
-def test_shapes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    truth = Truth(("a", "b"), np.array([0, 1]), ("x", "y"), np.zeros(2, dtype=bool))
-    path = write_scores(tmp_path, truth, {})
-    with np.load(path) as file:
-        np.savez(path, **dict(file), **{"scores/linear/model/seed-0": np.zeros((3, 2))})
-    with pytest.raises(FileError) as error:
-        read_scores(path)
-    assert str(error.value) == f"{path}: linear/model/seed-0 is (3, 2), expected (2, 2). Measure the run again"
 
 
 def test_the_command_prints_the_table_and_its_own_line_repeats_it(
@@ -255,7 +253,8 @@ def test_the_command_prints_the_table_and_its_own_line_repeats_it(
     assert shown[-1] == str(tmp_path / "out" / "evaluation" / "xview" / "results.json")
     first = json.loads(Path(shown[-1]).read_text())
     assert skelact([*first["command"].split()[1:], "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["protocols"] == first["protocols"]
+    again = json.loads(capsys.readouterr().out)
+    assert again["protocols"]["knn"]["systems"] == first["protocols"]["knn"]["systems"]
     assert skelact(["fuse", *runs, "--weights", "a,b", "-o", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == (
         "skelact: --weights a,b: expected numbers separated by commas, such as 0.6,0.6,0.4\n"

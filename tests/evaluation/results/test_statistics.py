@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from skelact.evaluation.results.statistics import mcnemar, mean_and_deviation, wilson
+from skelact.evaluation.results.statistics import mcnemar, wilson
+from skelact.heads.labelled import mean_and_deviation
 
 
 @settings(max_examples=60, deadline=None)

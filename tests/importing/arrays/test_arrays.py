@@ -131,6 +131,20 @@ def test_a_clip_that_only_begins_alike_is_not_cut(tmp_path: Path) -> None:
     assert store.columns["frames"].tolist()[:2] == [300, 299]
 
 
+@pytest.mark.parametrize(("first", "second"), [(60, 41), (41, 60)])
+def test_somebody_who_leaves_early_does_not_shorten_the_clip(tmp_path: Path, first: int, second: int) -> None:
+    """Each person starts over alone, and the second one is seen from the first."""
+    source = put_agcn(tmp_path / "xsub", lengths=False)
+    rows = np.load(source / "train_data_joint.npy")
+    origin = np.random.default_rng(0).normal(size=(first, 1, 3))[np.arange(FRAMES) % first]
+    alone, other = person(first, 0)[np.arange(FRAMES) % first], person(second, 1)[np.arange(FRAMES) % second]
+    rows[1] = np.stack([alone, other + 3 - origin], axis=1).transpose(3, 0, 2, 1)
+    np.save(source / "train_data_joint.npy", rows)
+    store = taken(source, tmp_path / "out", "agcn")
+    assert store.columns["frames"].tolist()[:3] == [40, 60, 54]
+    np.testing.assert_allclose(store.positions(1)[:, 1], rows[1, :, :60, :, 1].transpose(1, 2, 0))
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_ctr_gcn_arrays(tmp_path: Path, compressed: bool) -> None:
     source = put_ctr_gcn(tmp_path / "NTU60_CS.npz", compressed)
@@ -306,7 +320,39 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "label that is text": (
         lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, ["a", "b", "c"])),
-        "train_label.pkl: labels are <U1 (3,), expected a whole number for each clip",
+        "train_label.pkl: labels hold 'a', expected a whole number for each clip",
+    ),
+    "labels of different lengths": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, [[0, 1], [2], 3])),
+        "train_label.pkl: labels hold list, expected a whole number for each clip",
+    ),
+    "a label that would widen all others": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, ["a" * 10**6] + [0] * 10**5)),
+        "train_label.pkl: labels hold 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaa, expected a whole number for each clip",
+    ),
+    "labels that are huge": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, [0, 2**70, 1])),
+        "train_label.pkl: labels hold 1180591620717411303424, expected a whole number for each clip",
+    ),
+    "one label": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, 5)),
+        "train_label.pkl: labels are int, expected a whole number for each clip",
+    ),
+    "labels as floating point numbers": (
+        lambda f: relabel(f / "train_label.pkl", (TRAIN_NAMES, np.array([0.0, 59.0, 29.0]))),
+        "train_label.pkl: labels are float64 (3,), expected a whole number for each clip",
+    ),
+    "names that are none": (
+        lambda f: relabel(f / "train_label.pkl", (5, [0, 59, 29])),
+        "train_label.pkl: names of clips are expected to be texts",
+    ),
+    "names in an array of two axes": (
+        lambda f: relabel(f / "train_label.pkl", (np.array([TRAIN_NAMES]), [0, 59, 29])),
+        "train_label.pkl: names of clips are expected to be texts",
+    ),
+    "an array alone": (
+        lambda f: relabel(f / "train_label.pkl", np.array(5)),
+        "train_label.pkl: expected a pair of names and labels, got a ndarray",
     ),
     "no pair": (
         lambda f: relabel(f / "train_label.pkl", {"labels": [0, 1, 2]}),
@@ -456,7 +502,7 @@ def test_every_format_fits_every_benchmark_of_its_joints(tmp_path: Path) -> None
     ("options", "message"),
     [
         ({"fps": "thirty"}, "format agcn: fps must be float, got 'thirty'"),
-        ({"fps": 0}, "format agcn: fps must be more than 0 and at most 100000, got 0.0"),
+        ({"fps": 0}, "format agcn: fps must be above 0 and at most 100000, got 0.0"),
         ({"axes": "TVC"}, "unknown option of format agcn 'axes'. Known: fps, skeleton, split"),
         ({"split": 3}, "format agcn: split must be str, got 3"),
     ],

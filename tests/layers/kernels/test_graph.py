@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from skelact.layers.graph_conv import GraphBlock
+from skelact.layers.kernels import CompiledNorm, Scales, SumNeighbours, enabled, kernels_in_use
 from skelact.layers.kernels import graph as compiled
-from skelact.layers.kernels.graph import CompiledNorm, Scales, SumNeighbours
 from skelact.skeletons import KINECT20, NTU25, SBU15, Skeleton
 
-if not compiled.usable(torch.ones(1)):
+if compiled.graph_fast is None:
     pytest.skip("no C compiler was at hand, or the processor is of another kind", allow_module_level=True)
 
 
 @contextmanager
 def torch_alone() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "graph_fast", None)
+        patch.setenv("SKELACT_KERNELS", "0")
         yield
 
 
@@ -44,10 +44,10 @@ def a_block(channels_in: int, channels_out: int, skeleton: Skeleton, residual: b
     return block.train()
 
 
-def outcome(block: GraphBlock, x: Tensor, copies: Tensor | None) -> dict[str, Tensor]:
+def outcome(block: GraphBlock, x: Tensor, counts: Tensor | None) -> dict[str, Tensor]:
     """What comes out, running statistics, and all gradients."""
     block, x = deepcopy(block).to(x.dtype), x.clone().requires_grad_()
-    y = block(x, copies)
+    y = block(x, None if counts is None else counts.to(x.dtype))
     direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y.dtype)
     (y * direction).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
@@ -73,16 +73,16 @@ def test_a_block_and_its_gradients_are_those_of_torch(
 ) -> None:
     block = a_block(channels_in, channels_out, skeleton, residual)
     x = torch.randn(5, channels_in, len(skeleton), frames)
-    copies = torch.tensor([3, 2]) if counted else None
-    # a number as near 0 as rounding goes may be rectified on one side alone; it is not in all of these inputs
-    assert min(farthest_off(block, x * factor, copies) for factor in (1, 1.01, 1.02)) < 1e-3
+    counts = torch.tensor([1.0, 1, 1, 3, 2]) if counted else None
+    # a number within rounding of 0 may pass the ReLU on one side alone; it is not in all of these inputs
+    assert min(farthest_off(block, x * factor, counts) for factor in (1, 1.01, 1.02)) < 1e-3
 
 
-def farthest_off(block: GraphBlock, x: Tensor, copies: Tensor | None) -> float:
+def farthest_off(block: GraphBlock, x: Tensor, counts: Tensor | None) -> float:
     """The largest difference to what torch makes in float64, as a part of the largest number."""
-    ours = outcome(block, x, copies)
+    ours = outcome(block, x, counts)
     with torch_alone():
-        exact = outcome(block, x.double(), copies)
+        exact = outcome(block, x.double(), counts)
     assert ours.keys() == exact.keys()
     torch.testing.assert_close(ours["y"].double(), exact["y"], rtol=1e-3, atol=1e-3)
     # biases before a norm have gradients of rounding alone
@@ -126,7 +126,7 @@ def test_statistics_of_a_norm_are_exact_far_from_zero(mean: float) -> None:
     everybody = x[[0, 1, 2, 3, 4, 4, 4, 4, 4, 5, 5], :2].double()
     torch.testing.assert_close(found_mean.double(), everybody.mean(dim=(0, 2)), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(variance.double(), everybody.var(dim=(0, 2), correction=0), rtol=1e-4, atol=0)
-    assert torch.equal(out[:, 2], x[:, 2])  # no gain for it: it stays as it is
+    assert torch.equal(out[:, 2], x[:, 2])  # no weight for it: it stays as it is
 
 
 def test_topologies_are_right_where_relations_saturate() -> None:
@@ -174,3 +174,28 @@ def test_what_is_not_a_number_stays_so() -> None:
     out = Scales.apply(x, kernels, torch.zeros(2, 2))  # type: ignore[no-untyped-call]
     assert out[0, :, 3, 7].isnan().all()
     assert not out[0, :, 4:].isnan().any()
+
+
+def test_one_switch_for_all_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SKELACT_KERNELS", raising=False)
+    assert kernels_in_use() == "compiled"
+    assert enabled(torch.ones(1))
+    for other in (torch.ones(1).double(), torch.ones(0), torch.ones(1, device="meta")):
+        assert not enabled(other)
+    monkeypatch.setenv("SKELACT_KERNELS", "0")
+    assert kernels_in_use() == "torch"
+    assert not enabled(torch.ones(1))
+    monkeypatch.undo()
+    monkeypatch.setattr(compiled, "graph_fast", None)
+    assert kernels_in_use() == "torch"
+
+
+def test_switched_off_no_kernel_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    block, x = a_block(8, 16, NTU25), torch.randn(3, 8, 25, 16)
+    monkeypatch.delenv("SKELACT_KERNELS", raising=False)
+    monkeypatch.setattr(compiled, "graph_fast", None)
+    expected = outcome(block, x, None)
+    monkeypatch.undo()
+    monkeypatch.setattr(compiled, "graph_fast", object())  # has no functions
+    monkeypatch.setenv("SKELACT_KERNELS", "0")
+    assert all(torch.equal(one, expected[name]) for name, one in outcome(block, x, None).items())

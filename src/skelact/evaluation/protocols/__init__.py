@@ -1,12 +1,12 @@
 """The table of protocols."""
 
+from skelact.evaluation.protocols.few_shot import FEW_SHOT
 from skelact.evaluation.protocols.finetune import FINETUNE, SEMI_FINETUNE
+from skelact.evaluation.protocols.knn import KNN
+from skelact.evaluation.protocols.linear import LINEAR
 from skelact.evaluation.protocols.protocol import Protocol
 from skelact.evaluation.protocols.robust import ROBUST
 from skelact.evaluation.protocols.semi import SEMI
-from skelact.heads.class_means import FEW_SHOT
-from skelact.heads.linear_probe import LINEAR
-from skelact.heads.nearest_neighbours import KNN
 
 # In the order in which they are explained; the keys of their entries start with their name.
 PROTOCOLS: dict[str, Protocol] = {

@@ -1,22 +1,24 @@
 """Fine-tuning: the whole encoder and a linear layer trained with labels, from what was learnt without them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from skelact.batches import Batch
 from skelact.errors import UserError
-from skelact.evaluation.protocols.protocol import Entry, Protocol, System, Tell
+from skelact.evaluation.protocols.protocol import Entry, Protocol, Report, System
 from skelact.evaluation.protocols.semi import run_shares, share_entries
 from skelact.heads.labelled import Outcome, accuracy
 from skelact.methods.supervised import Supervised
+from skelact.models import Model
 from skelact.models.model import load_clips
 from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.device import best_device
@@ -26,21 +28,18 @@ from skelact.settings import FinetuneSettings, Recipe, TrainSettings
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import build_optimizer, take_step
 
-if TYPE_CHECKING:
-    from skelact.models import Model
-
 # Nobody fine-tunes what has learnt nothing: the baseline is the same network, with the same labels and steps.
 SYSTEMS = MappingProxyType({"model": "pretrained, then fine-tuned", "untrained": "trained from scratch"})
 
 
 def fine_tuned(
-    model: "Model",
+    model: Model,
     store: Store,
     rows: NDArray[np.int64],
     settings: FinetuneSettings,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple["Model", nn.Linear]:
+) -> tuple[Model, nn.Linear]:
     """Train a copy of an encoder and a new linear layer on it with the labels of some clips.
 
     The training of the supervised method, epoch by epoch over the shuffled clips; a last, smaller batch is
@@ -69,18 +68,17 @@ def fine_tuned(
         method = Supervised(deepcopy(model.encoder), _with_views(model.recipe, settings), len(store.classes))
         method.to(device).train()
         paces = [_pace(settings, settings.lr), _pace(settings, settings.head_lr)]
-        parts = (method.encoder, method.classifier)
-        groups = [
-            {"params": list(part.parameters()), "lr": pace.lr} for part, pace in zip(parts, paces, strict=True)
-        ]
-        optimizer = build_optimizer(groups, paces[0])
-        size, persons = min(settings.batch, len(rows)), model.encoder.persons
-        steps = len(rows) // size
+        optimizer = build_optimizer(
+            [
+                {"params": list(part.parameters()), "lr": pace.lr}
+                for part, pace in zip((method.encoder, method.classifier), paces, strict=True)
+            ],
+            paces[0],
+        )
+        steps = len(rows) // min(settings.batch, len(rows))
         for epoch in range(settings.epochs):
-            order = np.random.default_rng((seed, epoch)).permutation(rows)
-            blocks = [order[step * size : (step + 1) * size] for step in range(steps)]
             total = torch.zeros((), device=device)
-            with read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), blocks) as batches:
+            with _batches(store, rows, settings, (seed, epoch), model.encoder.persons, device) as batches:
                 for step, clips in enumerate(batches):
                     done = epoch + step / steps
                     for group, pace in zip(optimizer.param_groups, paces, strict=True):
@@ -92,6 +90,21 @@ def fine_tuned(
                         progress(epoch * steps + step + 1, settings.epochs * steps)
             _check_finite(total, settings)  # once an epoch: a GPU waits for whoever asks it
     return type(model)(method.encoder, model.recipe, model.info), method.classifier.requires_grad_(False)
+
+
+def _batches(
+    store: Store,
+    rows: NDArray[np.int64],
+    settings: FinetuneSettings,
+    draw: tuple[int, int],
+    persons: int,
+    device: torch.device,
+) -> AbstractContextManager[Iterator[Batch]]:
+    """The clips in an order drawn from seed and epoch, read while the step before is computed."""
+    size = min(settings.batch, len(rows))
+    order = np.random.default_rng(draw).permutation(rows)
+    blocks = [order[start : start + size] for start in range(0, len(rows) - size + 1, size)]
+    return read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), blocks)
 
 
 def _with_views(recipe: Recipe, settings: FinetuneSettings) -> Recipe:
@@ -133,12 +146,12 @@ def _check_finite(loss: torch.Tensor, settings: FinetuneSettings) -> None:
 
 
 def _measured(system: System, rows: NDArray[np.int64], progress: Callable[[int, int], None]) -> Outcome:
-    """Fine-tune on some clips, then ask for the test part."""
+    """Fine-tune on some clips, then ask for the test clips."""
     assert system.model is not None
     model, head = fine_tuned(
         system.model, system.store, rows, system.recipe.protocols.finetune, system.seed, progress
     )
-    features = torch.from_numpy(model.embed(system.store, system.parts.test)).to(head.weight.device)
+    features = torch.from_numpy(model.embed(system.store, system.split.test)).to(head.weight.device)
     scores: NDArray[np.float32] = head(features).cpu().numpy()
     predicted = scores.argmax(axis=1)
     return Outcome(predicted, accuracy(predicted, system.test.labels), scores)
@@ -148,17 +161,17 @@ def _entries(_recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
     return {"finetune": Entry("fine-tuning")}
 
 
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    return {"finetune": _measured(system, system.parts.train, partial(tell, "fine-tuning"))}
+def _run(system: System, report: Report) -> Mapping[str, Outcome]:
+    return {"finetune": _measured(system, system.split.train, partial(report, "fine-tuning"))}
 
 
 def _few_entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
     return share_entries("semi-finetune", "fine-tuning", recipe)
 
 
-def _run_few(system: System, tell: Tell) -> Mapping[str, Outcome]:
+def _run_few(system: System, report: Report) -> Mapping[str, Outcome]:
     def tune(clips: NDArray[np.int64], title: str) -> Outcome:
-        return _measured(system, system.parts.train[clips], partial(tell, title))
+        return _measured(system, system.split.train[clips], partial(report, title))
 
     return run_shares(system, _few_entries(system.recipe, system.store), tune)
 

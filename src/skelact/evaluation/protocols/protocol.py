@@ -1,31 +1,19 @@
-"""What a protocol is: a system goes in, predictions by entry come out."""
+"""What a protocol is: a system, features with labels, goes in; an outcome for each of its entries comes out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from skelact.batches import Batch
-from skelact.evaluation.split import Parts
+from skelact.evaluation.baselines import SYSTEMS, Embed
+from skelact.evaluation.split import Split
 from skelact.heads.labelled import Labelled, Outcome
+from skelact.models import Model
 from skelact.sequences.store import Store
 from skelact.settings import Recipe
 
-if TYPE_CHECKING:
-    from skelact.models import Model
-
-Change = Callable[[Batch], Batch]
-Embed = Callable[[NDArray[np.int64], Change | None, Callable[[int, int], None]], NDArray[np.float32]]
-Tell = Callable[[str, int, int], None]  # the entry's title, how much is done, of how much
+Report = Callable[[str, int, int], None]  # the entry's title, how much is done, of how much
 
 Kept = TypeVar("Kept")
-
-SYSTEMS: Mapping[str, str] = MappingProxyType(
-    {"model": "trained encoder", "untrained": "untrained encoder", "raw": "raw coordinates"}
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +21,13 @@ class System:
     """What is measured: an encoder, or none, of one seed, with what it makes of the clips.
 
     Args:
-        name: one of ``SYSTEMS``.
+        name: ``model`` or one of ``BASELINES``.
         seed: of the run; everything that a protocol draws comes from it.
         recipe: settings of the run, those of the protocols as they are to be used.
         store: the clips.
-        parts: which of them are learnt from and measured on.
-        train: features of the training part.
-        test: features of the test part.
+        split: which of them are learnt from and measured on.
+        train: features of the training clips.
+        test: features of the test clips.
         model: the encoder; None for raw coordinates.
         embed: (rows of the store, change of the clips or None, progress) to features.
     """
@@ -48,10 +36,10 @@ class System:
     seed: int
     recipe: Recipe
     store: Store
-    parts: Parts
+    split: Split
     train: Labelled
     test: Labelled
-    model: "Model | None"
+    model: Model | None
     embed: Embed
     _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -65,7 +53,7 @@ class System:
     @property
     def train_names(self) -> list[str]:
         """Names of the training clips: what is drawn by name is the same for every encoder and any order."""
-        return [str(name) for name in self.store.columns["name"][self.parts.train].tolist()]
+        return [str(name) for name in self.store.columns["name"][self.split.train].tolist()]
 
 
 @dataclass(frozen=True)
@@ -104,20 +92,18 @@ class Protocol:
         title: what headings say.
         groups: groups of the recipe that it takes its settings from, its own first.
         entries: (recipe, store) to the entries, by key; the key starts with the protocol's name.
-        run: (system, tell) to the outcome of each entry.
+        run: (system, report) to the outcome of each entry.
         draws: whether its result depends on the seed.
         systems: what is measured, and what a table calls it here.
         fuses: how scores of several models are added: as probabilities, as they are, or not at all.
+        left_out: (recipe, store) to what the settings ask for and the store does not allow, in sentences.
     """
 
     title: str
     groups: tuple[str, ...]
     entries: Callable[[Recipe, Store], Mapping[str, Entry]]
-    run: Callable[[System, Tell], Mapping[str, Outcome]]
+    run: Callable[[System, Report], Mapping[str, Outcome]]
     draws: bool = True
     systems: Mapping[str, str] = field(default_factory=lambda: SYSTEMS)
     fuses: Literal["", "softmax", "sum"] = ""
-
-    def settings(self, recipe: Recipe) -> Any:
-        """Its own group of settings."""
-        return getattr(recipe.protocols, self.groups[0])
+    left_out: Callable[[Recipe, Store], list[str]] = lambda _recipe, _store: []

@@ -11,9 +11,10 @@ from skelact.batches import Batch
 from skelact.batches.augment import add_noise
 from skelact.batches.corruption import change_rate, lose_frames, lose_joints, turn_about_vertical
 from skelact.errors import UserError
-from skelact.evaluation.protocols.protocol import Change, Entry, Point, Protocol, System, Tell
+from skelact.evaluation.baselines import Change
+from skelact.evaluation.protocols.linear import probe_of
+from skelact.evaluation.protocols.protocol import Entry, Point, Protocol, Report, System
 from skelact.heads.labelled import Labelled, Outcome
-from skelact.heads.linear_probe import probe_of
 from skelact.heads.nearest_neighbours import votes_of_nearest
 from skelact.sequences.store import Store
 from skelact.settings import Recipe
@@ -22,7 +23,7 @@ Probes = Mapping[str, Callable[[Labelled], Outcome]]
 
 
 @dataclass(frozen=True)
-class Damage:
+class Corruption:
     """One change of the test clips.
 
     Args:
@@ -47,7 +48,7 @@ CLEAN = {"joints missing": 0.0, "frames missing": 0.0, "noise": 0.0, "frame rate
 PROBES = {"linear": "linear probe", "knn": "k-NN"}
 
 
-def damages(recipe: Recipe, store: Store) -> list[Damage]:
+def corruptions(recipe: Recipe, store: Store) -> list[Corruption]:
     """The changes that the settings ask for and the store allows: noise needs metres, turning three dimensions.
 
     Raises:
@@ -64,23 +65,25 @@ def damages(recipe: Recipe, store: Store) -> list[Damage]:
 
 
 def left_out(recipe: Recipe, store: Store) -> list[str]:
-    """What the store does not allow, for the reader."""
-    notes = []
+    """What the settings ask for and the store does not allow, in sentences."""
+    caveats = []
     if store.unit != "m" and recipe.protocols.robust.noise:
-        notes.append(f"Robustness to noise was not measured: it is in metres, the store's unit is {store.unit!r}.")
+        caveats.append(
+            f"Robustness to noise was not measured: it is in metres, the store's unit is {store.unit!r}."
+        )
     if store.coordinates != 3 and recipe.protocols.robust.headings:
-        notes.append("Robustness to headings was not measured: it needs three dimensions, the store has two.")
-    return notes
+        caveats.append("Robustness to headings was not measured: it needs three dimensions, the store has two.")
+    return caveats
 
 
 def _missing(
     what: str, shares: tuple[float, ...], lose: Callable[[Batch, float, torch.Generator], Batch]
-) -> Iterator[Damage]:
+) -> Iterator[Corruption]:
     for share in shares:
         if not 0 <= share < 1:
             raise UserError(f"robust.{what} must be shares from 0 to below 1, got {share}")
         title = f"{100 * share:g} % of the {what} missing"
-        yield Damage(
+        yield Corruption(
             f"{what}-{share:g}",
             title,
             f"{what} missing",
@@ -90,9 +93,9 @@ def _missing(
         )
 
 
-def _noise(deviation: float) -> Damage:
+def _noise(deviation: float) -> Corruption:
     centimetres = round(100 * deviation, 6)
-    return Damage(
+    return Corruption(
         f"noise-{deviation:g}",
         f"noise of {centimetres:g} cm",
         "noise",
@@ -102,10 +105,10 @@ def _noise(deviation: float) -> Damage:
     )
 
 
-def _rate(rate: float) -> Damage:
+def _rate(rate: float) -> Corruption:
     if rate <= 0:
         raise UserError(f"robust.rates must be above 0, got {rate}")
-    return Damage(
+    return Corruption(
         f"rate-{rate:g}",
         f"frame rate times {rate:g}",
         "frame rate",
@@ -115,8 +118,8 @@ def _rate(rate: float) -> Damage:
     )
 
 
-def _heading(degrees: float, up: str) -> Damage:
-    return Damage(
+def _heading(degrees: float, up: str) -> Corruption:
+    return Corruption(
         f"heading-{degrees:g}",
         f"people turned by {degrees:g} degrees",
         "people turned",
@@ -126,26 +129,26 @@ def _heading(degrees: float, up: str) -> Damage:
     )
 
 
-def changing(damage: Damage, seed: int) -> Change:
-    """The damage as a change of one batch after another, with its own generator.
+def changing(corruption: Corruption, seed: int) -> Change:
+    """The corruption as a change of one batch after another, with its own generator.
 
-    The draws depend on the seed, the damage and the batches' sizes, not on the encoder: every system is asked
-    about the same damaged clips.
+    The draws depend on the seed, the corruption and the batches' sizes, not on the encoder: every system is asked
+    about the same corrupted clips.
     """
-    number = int.from_bytes(blake2b(f"{seed}/{damage.key}".encode(), digest_size=7).digest())
+    number = int.from_bytes(blake2b(f"{seed}/{corruption.key}".encode(), digest_size=7).digest())
     generators: dict[torch.device, torch.Generator] = {}
 
     def change(batch: Batch) -> Batch:
         rng = generators.get(batch.device) or torch.Generator(batch.device).manual_seed(number)
         generators[batch.device] = rng
-        return damage.apply(batch, rng)
+        return corruption.apply(batch, rng)
 
     return change
 
 
-def _probes(system: System, tell: Tell) -> Probes:
+def _probes(system: System, report: Report) -> Probes:
     """What was learnt from the clean training part, once."""
-    probe, _ = probe_of(system, tell)
+    probe, _ = probe_of(system, report)
 
     def nearest(test: Labelled) -> Outcome:
         return votes_of_nearest(system.train, test, system.recipe.protocols.knn.k)
@@ -154,27 +157,27 @@ def _probes(system: System, tell: Tell) -> Probes:
 
 
 def _entries(recipe: Recipe, store: Store) -> Mapping[str, Entry]:
-    found = damages(recipe, store)
-    across = {damage.chart: damage.across for damage in found}
+    found = corruptions(recipe, store)
+    across = {corruption.chart: corruption.across for corruption in found}
     entries = {}
     for probe, name in PROBES.items():
         clean = tuple(Point(f"{name}, {chart}", axis, CLEAN[chart]) for chart, axis in across.items())
         entries[f"robust/{probe}/clean"] = Entry(f"{name}, clean clips", clean)
-        for damage in found:
-            point = Point(f"{name}, {damage.chart}", damage.across, damage.at)
-            entries[f"robust/{probe}/{damage.key}"] = Entry(f"{name}, {damage.title}", (point,))
+        for corruption in found:
+            point = Point(f"{name}, {corruption.chart}", corruption.across, corruption.at)
+            entries[f"robust/{probe}/{corruption.key}"] = Entry(f"{name}, {corruption.title}", (point,))
     return entries
 
 
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
-    probes = _probes(system, tell)
+def _run(system: System, report: Report) -> Mapping[str, Outcome]:
+    probes = _probes(system, report)
     outcomes = {f"robust/{name}/clean": ask(system.test) for name, ask in probes.items()}
-    for damage in damages(system.recipe, system.store):
-        change = changing(damage, system.recipe.protocols.robust.seed)
-        vectors = system.embed(system.parts.test, change, partial(tell, f"robustness, {damage.title}"))
+    for corruption in corruptions(system.recipe, system.store):
+        change = changing(corruption, system.recipe.protocols.robust.seed)
+        vectors = system.embed(system.split.test, change, partial(report, f"robustness, {corruption.title}"))
         test = Labelled(vectors, system.test.labels, system.test.classes)
-        outcomes |= {f"robust/{name}/{damage.key}": ask(test) for name, ask in probes.items()}
+        outcomes |= {f"robust/{name}/{corruption.key}": ask(test) for name, ask in probes.items()}
     return {key: outcomes[key] for key in _entries(system.recipe, system.store)}
 
 
-ROBUST = Protocol("robustness", ("robust", "linear", "knn"), _entries, _run)
+ROBUST = Protocol("robustness", ("robust", "linear", "knn"), _entries, _run, left_out=left_out)

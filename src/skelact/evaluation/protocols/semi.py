@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact.evaluation.protocols.protocol import Entry, Point, Protocol, System, Tell
+from skelact.evaluation.protocols.protocol import Entry, Point, Protocol, Report, System
 from skelact.heads.labelled import Outcome
 from skelact.heads.linear_probe import linear_probe
 from skelact.heads.subsets import balanced_subset
@@ -15,7 +15,7 @@ from skelact.settings import Recipe
 
 
 def labelled_share(system: System, percent: float) -> NDArray[np.int64]:
-    """Places in the training part of the clips whose labels are known: the same for every encoder of a seed."""
+    """Places in the training clips of those whose labels are known: the same for every encoder of a seed."""
     return balanced_subset(system.train.labels, system.train_names, percent / 100, system.seed, "semi")
 
 
@@ -37,7 +37,7 @@ def run_shares(
     Args:
         system: what is measured.
         entries: those of ``share_entries``.
-        measure: (places of the labelled clips in the training part, title) to the outcome.
+        measure: (places of the labelled clips in the training clips, title) to the outcome.
     """
     shares = zip(sorted(system.recipe.protocols.semi.percent), entries.items(), strict=True)
     return {key: measure(labelled_share(system, percent), entry.title) for percent, (key, entry) in shares}
@@ -47,10 +47,10 @@ def _entries(recipe: Recipe, _store: Store) -> Mapping[str, Entry]:
     return share_entries("semi", "linear probe", recipe)
 
 
-def _run(system: System, tell: Tell) -> Mapping[str, Outcome]:
+def _run(system: System, report: Report) -> Mapping[str, Outcome]:
     def probe(clips: NDArray[np.int64], title: str) -> Outcome:
-        train = system.train.take(clips)
-        return linear_probe(train, system.test, system.recipe.protocols.linear, system.seed, partial(tell, title))
+        train, settings = system.train.take(clips), system.recipe.protocols.linear
+        return linear_probe(train, system.test, settings, system.seed, partial(report, title))
 
     return run_shares(system, _entries(system.recipe, system.store), probe)
 

@@ -1,29 +1,34 @@
-"""results.json: every number of an evaluation with what is needed to judge and to repeat it."""
+"""From the outcomes of an evaluation to its typed results."""
 
-import csv
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skelact import __version__
 from skelact.evaluation.protocols import protocol_of
 from skelact.evaluation.protocols.protocol import Entry
-from skelact.evaluation.results.statistics import mcnemar, mean_and_deviation, wilson
-from skelact.evaluation.split import Parts
-from skelact.heads.labelled import Outcome, confusion
-from skelact.runtime.environment import machine
+from skelact.evaluation.results.results import (
+    MODEL,
+    Best,
+    Clips,
+    Data,
+    Environment,
+    Measured,
+    OverSeeds,
+    PairedTest,
+    SystemResult,
+    Versus,
+)
+from skelact.evaluation.results.statistics import mcnemar, wilson
+from skelact.evaluation.split import Split
+from skelact.heads.labelled import Outcome, confusion, mean_and_deviation
+from skelact.layers.kernels import kernels_in_use
+from skelact.runtime.device import best_device
+from skelact.runtime.environment import environment
 from skelact.sequences.mapped import MappedStore
 from skelact.sequences.store import Store
-from skelact.settings import Recipe, recipe_to_dict, to_dict
-
-FORMAT = 1
 
 Outcomes = Mapping[str, Mapping[str, Mapping[int, Outcome]]]  # entry, system, seed
 
@@ -36,113 +41,93 @@ class Truth:
         names: (Q) of the clips.
         labels: (Q,) index into ``classes``.
         classes: names.
-        copies: (Q,) whether a clip is a copy of a training clip.
+        duplicates: (Q,) whether a clip is also a training clip.
     """
 
     names: tuple[str, ...]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    copies: NDArray[np.bool_]
+    duplicates: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, store: Store, parts: Parts, copies: NDArray[np.bool_]) -> "Truth":
-        """That of the test part of a store."""
-        names = tuple(str(name) for name in store.columns["name"][parts.test].tolist())
-        return cls(names, store.labels[parts.test], store.classes, copies)
+    def of(cls, store: Store, split: Split, duplicates: NDArray[np.bool_]) -> "Truth":
+        """That of the test clips of a store."""
+        names = tuple(str(name) for name in store.columns["name"][split.test].tolist())
+        return cls(names, store.labels[split.test], store.classes, duplicates)
+
+    def same_clips(self, other: "Truth") -> bool:
+        """Whether these are the same clips with the same labels, in the same order."""
+        same = (self.names, self.classes) == (other.names, other.classes)
+        return same and np.array_equal(self.labels, other.labels)
 
 
-def build(
-    *,
-    run: Path,
-    command: str,
-    store: Store,
-    parts: Parts,
-    recipe: Recipe,
-    model: Mapping[str, Any],
-    entries: Mapping[str, Entry],
-    outcomes: Outcomes,
-    truth: Truth,
-    notes: list[str],
-) -> dict[str, Any]:
-    """Plain values for ``results.json``.
+@dataclass(frozen=True)
+class Made:
+    """How some entries were measured.
+
+    Args:
+        command: what measures them again.
+        created: when.
+        environment: on what.
+        settings: of all protocols, by group.
+        caveats: what a reader must know, by protocol.
+    """
+
+    command: str
+    created: str
+    environment: Environment
+    settings: Mapping[str, Mapping[str, object]]
+    caveats: Mapping[str, Sequence[str]]
+
+
+def now() -> str:
+    """The time, as results have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def environment_here() -> Environment:
+    """That of this process."""
+    kernels = kernels_in_use() if str(best_device()) == "cpu" else "torch"
+    return Environment(**environment(), kernels=kernels)
+
+
+def data_of(store: Store, split: Split, truth: Truth) -> Data:
+    """What is measured on, in words and numbers."""
+    mapped = isinstance(store, MappedStore)
+    counts = np.bincount(truth.labels, minlength=len(store.classes)).tolist()
+    most_frequent = np.bincount(store.labels[split.train], minlength=len(store.classes)).argmax()
+    return Data(
+        store=str(store.path),
+        dataset=store.dataset,
+        skeleton=(store.map.source if isinstance(store, MappedStore) else store.skeleton).name,
+        mapped_to=store.skeleton.name if mapped else "",
+        fingerprint=store.fingerprint,
+        cleaning=dict(store.cleaning),
+        split=split.name,
+        hold_out=split.hold_out,
+        clips=Clips(len(split.train), len(split.test), dict(zip(store.classes, counts, strict=True))),
+        duplicates=int(truth.duplicates.sum()),
+        classes=tuple(store.classes),
+        most_frequent_class=float((truth.labels == most_frequent).mean()),
+    )
+
+
+def measured_entries(
+    entries: Mapping[str, Entry], outcomes: Outcomes, truth: Truth, made: Made
+) -> dict[str, Measured]:
+    """The numbers of each entry.
 
     Accuracies are shares, 0 to 1. ``value`` is the mean over seeds at the last epoch; ``interval`` is the Wilson
     95 % interval of that mean on this number of test clips; ``p`` of ``versus`` is McNemar's, seed by seed;
-    ``without_copies`` leaves out the test clips that are also training clips.
+    ``without_duplicates`` leaves out the test clips that are also training clips.
 
     Args:
-        run: folder of the run.
-        command: what measures the same again.
-        store: what was measured on.
-        parts: its training and test part.
-        recipe: settings, those of the protocols as they were used.
-        model: what the model says of itself.
         entries: what was measured, by key.
         outcomes: predictions, by the same keys.
         truth: what the test clips show.
-        notes: what a reader must know.
+        made: how.
     """
-    return {
-        "format": FORMAT,
-        "version": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "run": str(run),
-        "method": recipe.method.name,
-        "model": dict(model),  # what it says of itself, the first seed
-        "seeds": sorted(next(iter(outcomes.values()))["model"]),
-        "data": {
-            "store": str(store.path),
-            "dataset": store.dataset,
-            "skeleton": (store.map.source if isinstance(store, MappedStore) else store.skeleton).name,
-            "mapped_to": store.skeleton.name if isinstance(store, MappedStore) else "",  # layout of the encoder
-            "fingerprint": store.fingerprint,
-            "cleaning": store.cleaning,
-            "split": parts.split,
-            "hold_out": parts.hold_out,
-            "clips": {"train": len(parts.train), "test": len(parts.test)},
-            "copies": int(truth.copies.sum()),
-            "classes": list(store.classes),
-            "most_frequent_class": _most_frequent(store.labels[parts.train], truth.labels, len(store.classes)),
-        },
-        "protocols": build_entries(entries, outcomes, recipe, truth),
-        "notes": notes,
-        "settings": recipe_to_dict(recipe),
-        "machine": machine(),
-    }
-
-
-def build_entries(
-    entries: Mapping[str, Entry], outcomes: Outcomes, recipe: Recipe, truth: Truth
-) -> dict[str, Any]:
-    """The numbers of each entry, as ``build`` says."""
-    return {key: _entry(key, entry, outcomes[key], recipe, truth) for key, entry in entries.items()}
-
-
-def write(folder: Path, results: dict[str, Any]) -> Path:
-    """Write ``results.json`` into ``folder``, aside and then renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "results.json"
-    aside = path.with_name("results.json.partial")
-    aside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(aside, path)
-    return path
-
-
-def write_predictions(folder: Path, truth: Truth, outcomes: Outcomes) -> Path:
-    """Write ``predictions.csv``: for each test clip its label and what every system took it for.
-
-    Entries of several episodes have several answers for each clip and are left out.
-    """
-    columns = {name: outcome.predicted for name, outcome in one_by_one(outcomes) if outcome.episodes is None}
-    path = folder / "predictions.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["name", "label", *columns])
-        for place, name in enumerate(truth.names):
-            said = [truth.classes[predicted[place]] for predicted in columns.values()]
-            table.writerow([name, truth.classes[truth.labels[place]], *said])
-    return path
+    return {key: _entry(key, entry, outcomes[key], truth, made) for key, entry in entries.items()}
 
 
 def one_by_one(outcomes: Outcomes) -> Iterator[tuple[str, Outcome]]:
@@ -154,90 +139,82 @@ def one_by_one(outcomes: Outcomes) -> Iterator[tuple[str, Outcome]]:
 
 
 def _entry(
-    key: str, entry: Entry, systems: Mapping[str, Mapping[int, Outcome]], recipe: Recipe, truth: Truth
-) -> dict[str, Any]:
-    protocol = protocol_of(key)
-    labels, classes = truth.labels, truth.classes
-    table = np.asarray(sum(_confusion(outcome, labels, len(classes)) for outcome in systems["model"].values()))
-    clips = np.bincount(labels, minlength=len(classes))
-    right = np.diagonal(table) / np.maximum(table.sum(axis=1), 1)
-    return {
-        "title": entry.title,
-        "protocol": key.partition("/")[0],
-        "settings": to_dict(protocol.settings(recipe)),
-        "points": [asdict(point) for point in entry.points],  # curves that it is part of
-        "systems": {
-            system: {"name": protocol.systems[system]} | _system(seeds, labels, truth.copies)
+    key: str, entry: Entry, systems: Mapping[str, Mapping[int, Outcome]], truth: Truth, made: Made
+) -> Measured:
+    protocol, name = protocol_of(key), key.partition("/")[0]
+    table = np.sum([_confusion(outcome, truth) for outcome in systems[MODEL].values()], axis=0)
+    return Measured(
+        title=entry.title,
+        protocol=name,
+        command=made.command,
+        created=made.created,
+        environment=made.environment,
+        settings={group: dict(made.settings[group]) for group in protocol.groups},
+        caveats=tuple(made.caveats.get(name, ())),
+        points=entry.points,
+        episodes=len(_answers(next(iter(systems[MODEL].values())))),
+        systems={system: _system(protocol.systems[system], seeds, truth) for system, seeds in systems.items()},
+        versus={
+            system: _versus(systems[MODEL], seeds, truth.labels)
             for system, seeds in systems.items()
+            if system != MODEL
         },
-        "versus": {
-            system: _versus(systems["model"], systems[system], labels) for system in systems if system != "model"
-        },
-        "per_class": {
-            one: {"clips": int(clips[c]), "accuracy": float(right[c]) if clips[c] else None}
-            for c, one in enumerate(classes)
-        },
-        # Row: the label, column: what it was taken for; summed over the seeds, and over episodes.
-        "confusion": table.tolist(),
-    }
-
-
-def _confusion(outcome: Outcome, labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    said = outcome.predicted if outcome.episodes is None else outcome.episodes
-    return confusion(said.reshape(-1), np.resize(labels, said.size), classes)
-
-
-def _system(seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDArray[np.bool_]) -> dict[str, Any]:
-    best = {seed: outcome.best_on_test for seed, outcome in seeds.items()}
-    found = [value for value in best.values() if value is not None]
-    measures = next(iter(seeds.values())).measures
-    return _over_seeds({seed: outcome.accuracy for seed, outcome in seeds.items()}, len(labels)) | {
-        "best_on_test": {
-            "mean": mean_and_deviation(found)[0],
-            "seeds": {str(seed): value for seed, value in best.items()},
-        }
-        if found
-        else None,
-        "without_copies": _without_copies(seeds, labels, copies),
-        "curves": {str(seed): list(outcome.curve) for seed, outcome in seeds.items() if outcome.curve},
-        "measures": {
-            name: _over_seeds({seed: outcome.measures[name] for seed, outcome in seeds.items()})
-            for name in measures
-        },
-        "chosen": {str(seed): dict(outcome.chosen) for seed, outcome in seeds.items() if outcome.chosen},
-    }
-
-
-def _over_seeds(values: Mapping[int, float], clips: int = 0) -> dict[str, Any]:
-    """Mean, deviation and each seed's value; of an accuracy on ``clips`` clips the interval, too."""
-    mean, deviation = mean_and_deviation(list(values.values()))
-    interval = {"interval": list(wilson(mean, clips))} if clips else {}
-    seeds = {str(seed): value for seed, value in values.items()}
-    return {"value": mean, "std": deviation, **interval, "seeds": seeds}
-
-
-def _without_copies(
-    seeds: Mapping[int, Outcome], labels: NDArray[np.int64], copies: NDArray[np.bool_]
-) -> dict[str, Any] | None:
-    """Accuracy on the test clips that are no copies; None where there are no copies, or nothing else."""
-    own = ~copies
-    if own.all() or not own.any():
-        return None
-    return _over_seeds(
-        {seed: float(_right(o, labels)[..., own].mean()) for seed, o in seeds.items()}, int(own.sum())
+        confusion=tuple(map(tuple, table.tolist())),
     )
 
 
-def _right(outcome: Outcome, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(N,) or (E, N) which predictions are right."""
-    said = outcome.predicted if outcome.episodes is None else outcome.episodes
-    right: NDArray[np.bool_] = said == labels
-    return right
+def _confusion(outcome: Outcome, truth: Truth) -> NDArray[np.int64]:
+    answers = _answers(outcome)
+    return confusion(answers.reshape(-1), np.resize(truth.labels, answers.size), len(truth.classes))
 
 
-def _versus(
-    ours: Mapping[int, Outcome], theirs: Mapping[int, Outcome], labels: NDArray[np.int64]
-) -> dict[str, Any]:
+def _answers(outcome: Outcome) -> NDArray[np.int64]:
+    """(E, Q) predictions of each episode, of which there may be one."""
+    return outcome.predicted[None] if outcome.episodes is None else outcome.episodes
+
+
+def _system(name: str, seeds: Mapping[int, Outcome], truth: Truth) -> SystemResult:
+    total = np.sum([_confusion(outcome, truth) for outcome in seeds.values()], axis=0)
+    found = {str(seed): o.best_on_test for seed, o in seeds.items() if o.best_on_test is not None}
+    plain = _over_seeds({seed: outcome.accuracy for seed, outcome in seeds.items()}, len(truth.labels))
+    return SystemResult(
+        value=plain.value,
+        std=plain.std,
+        interval=plain.interval,
+        seeds=plain.seeds,
+        name=name,
+        best_on_test=Best(mean_and_deviation(list(found.values()))[0], found) if found else None,
+        without_duplicates=_without_duplicates(seeds, truth),
+        curves={str(seed): outcome.curve for seed, outcome in seeds.items() if outcome.curve},
+        measures={
+            measure: _over_seeds({seed: outcome.measures[measure] for seed, outcome in seeds.items()})
+            for measure in next(iter(seeds.values())).measures
+        },
+        chosen={str(seed): dict(outcome.chosen) for seed, outcome in seeds.items() if outcome.chosen},
+        per_class={
+            one: float(total[c, c] / total[c].sum()) if total[c].any() else None
+            for c, one in enumerate(truth.classes)
+        },
+    )
+
+
+def _over_seeds(values: Mapping[int, float], clips: int = 0) -> OverSeeds:
+    """Mean, deviation and each seed's value; of an accuracy on ``clips`` clips the interval, too."""
+    mean, deviation = mean_and_deviation(list(values.values()))
+    seeds = {str(seed): float(value) for seed, value in values.items()}
+    return OverSeeds(mean, deviation, wilson(mean, clips) if clips else None, seeds)
+
+
+def _without_duplicates(seeds: Mapping[int, Outcome], truth: Truth) -> OverSeeds | None:
+    """Accuracy on the test clips that are no training clips; None where all are so, or none is."""
+    own = ~truth.duplicates
+    if own.all() or not own.any():
+        return None
+    right = {seed: (_answers(outcome) == truth.labels)[:, own] for seed, outcome in seeds.items()}
+    return _over_seeds({seed: float(one.mean()) for seed, one in right.items()}, int(own.sum()))
+
+
+def _versus(ours: Mapping[int, Outcome], theirs: Mapping[int, Outcome], labels: NDArray[np.int64]) -> Versus:
     gain = mean_and_deviation([ours[seed].accuracy - theirs[seed].accuracy for seed in ours])[0]
     # Over episodes each clip is asked many times, with training clips in common: no paired test holds there.
     paired = {
@@ -245,15 +222,6 @@ def _versus(
         for seed, outcome in ours.items()
         if outcome.episodes is None
     }
-    return {
-        "gain": gain,
-        "seeds": {
-            str(seed): {"only_model_right": pair.only_first, "only_other_right": pair.only_second, "p": pair.p}
-            for seed, pair in paired.items()
-        },
-    }
-
-
-def _most_frequent(train: NDArray[np.int64], test: NDArray[np.int64], classes: int) -> float:
-    """Accuracy of always answering the most frequent class of the training part."""
-    return float((test == np.bincount(train, minlength=classes).argmax()).mean())
+    return Versus(
+        gain, {str(seed): PairedTest(pair.only_first, pair.only_second, pair.p) for seed, pair in paired.items()}
+    )

@@ -1,21 +1,21 @@
-"""Results that were written before: results.json and predictions.csv of a run, read back and held together."""
+"""Results that were written before: those of a run, read back and held together."""
 
-import csv
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from skelact.errors import FileError, UserError, unknown
-from skelact.evaluation.results.build import FORMAT
-
-RESULTS, PREDICTIONS = "results.json", "predictions.csv"
-ROUNDING = 1e-9  # accuracies are sums of few numbers
+from skelact.errors import UserError, unknown
+from skelact.evaluation.results.files import (
+    RESULTS,
+    SCORES,
+    Predictions,
+    Scores,
+    read_predictions,
+    read_results_file,
+    read_scores,
+)
+from skelact.evaluation.results.results import Measured, Results
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Stored:
 
     run: Path
     folder: Path
-    results: dict[str, Any]
+    results: Results
 
     @property
     def home(self) -> Path:
@@ -38,29 +38,19 @@ class Stored:
         return self.run if self.folder.resolve() != self.run.resolve() else self.folder.parent.parent
 
     @property
-    def entries(self) -> dict[str, Any]:
+    def entries(self) -> dict[str, Measured]:
         """The measured numbers by key: ``linear``, ``semi/10`` ..."""
-        entries: dict[str, Any] = self.results["protocols"]
-        return entries
+        return self.results.protocols
 
     @cached_property
-    def predictions(self) -> "Predictions":
+    def predictions(self) -> Predictions:
         """What each system took each test clip for; read and checked when first asked for."""
-        return _read_predictions(self.folder / PREDICTIONS, self.entries)
+        return read_predictions(self.folder, self.results)
 
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """``predictions.csv``.
-
-    Args:
-        clips: (N, 2) name and label of each test clip, text.
-        right: (N,) bool by entry, system and seed: whether the clip was taken for its label. Entries whose clips
-            were asked several times are not there.
-    """
-
-    clips: NDArray[np.str_]
-    right: Mapping[tuple[str, str], Mapping[str, NDArray[np.bool_]]]
+    @cached_property
+    def scores(self) -> Scores:
+        """What each system made of each test clip, class by class; read and checked when first asked for."""
+        return read_scores(self.folder / SCORES)
 
 
 def read_results(run: Path, split: str | None = None, hold_out: str | None = None) -> Stored:
@@ -72,53 +62,30 @@ def read_results(run: Path, split: str | None = None, hold_out: str | None = Non
         hold_out: likewise.
 
     Raises:
-        UserError: nothing there, several, none of this split, or files of another version.
+        UserError: nothing there, several, none of this split, or files that are damaged or of another version.
     """
     if not run.is_dir():
         raise UserError(f"run {run} not found")
     paths = [run / RESULTS] if (run / RESULTS).is_file() else sorted(run.glob(f"evaluation/*/{RESULTS}"))
     if not paths:
         raise UserError(f"run {run} has no {RESULTS}. Measure it: skelact evaluate {run} STORE")
-    found = [Stored(run, path.parent, _read(path)) for path in paths]
+    found = [Stored(run, path.parent, read_results_file(path)) for path in paths]
     chosen = [
         one
         for one in found
-        if split in (None, one.results["data"]["split"]) and hold_out in (None, one.results["data"]["hold_out"])
+        if split in (None, one.results.data.split) and hold_out in (None, one.results.data.hold_out)
     ]
     if len(chosen) == 1:
         return chosen[0]
-    there = "; ".join(where(one.results) for one in found)
-    if not chosen:
-        asked = " ".join(
-            f"{flag} {value}"
-            for flag, value in (("--split", split), ("--hold-out", hold_out))
-            if value is not None
+    there = "; ".join(one.results.data.split_title for one in found)
+    if chosen:
+        raise UserError(
+            f"run {run} was measured on several splits; choose one with --split and --hold-out: {there}"
         )
-        raise UserError(f"run {run} was not measured with {asked}. It has: {there}")
-    raise UserError(f"run {run} was measured on several parts; choose one with --split and --hold-out: {there}")
-
-
-def where(results: Mapping[str, Any]) -> str:
-    """What was measured on, in words: ``xview, held out camera=2``."""
-    data = results["data"]
-    return ", held out ".join(part for part in (data["split"] or "all clips", data["hold_out"]) if part)
-
-
-def cleaning_words(cleaning: Mapping[str, Any]) -> str:
-    """How recordings were cleaned, as ``Store.cleaning`` has it, in words.
-
-    Example:
-        >>> cleaning_words({"clean.persons": 2, "clean.trim": True})
-        'persons=2, trim=true'
-        >>> cleaning_words({"clean": "ntu-agcn"})
-        'ntu-agcn'
-    """
-    words = []
-    for key, value in cleaning.items():
-        name = key.partition(".")[2] or key
-        told = str(value).lower() if isinstance(value, bool) else str(value)
-        words.append(told if name == "clean" else f"{name}={told}")
-    return ", ".join(words) or "unknown"
+    asked = " ".join(
+        f"{flag} {value}" for flag, value in (("--split", split), ("--hold-out", hold_out)) if value is not None
+    )
+    raise UserError(f"run {run} was not measured with {asked}. It has: {there}")
 
 
 def chosen_entries(measured: Sequence[Stored], protocols: Sequence[str] = ()) -> list[str]:
@@ -139,58 +106,8 @@ def chosen_entries(measured: Sequence[Stored], protocols: Sequence[str] = ()) ->
     return [key for key in keys if not protocols or key in protocols or key.partition("/")[0] in protocols]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileError(path, f"no JSON ({error}). Measure the run again") from error
-    if not isinstance(results, dict) or results.get("format") != FORMAT:
-        found = results.get("format") if isinstance(results, dict) else type(results).__name__
-        raise FileError(path, f"format {found}, this version reads format {FORMAT}. Measure the run again")
-    return results
-
-
-def _read_predictions(path: Path, entries: Mapping[str, Any]) -> Predictions:
-    if not path.is_file():
-        raise FileError(path, "not found. Measure the run again")
-    head, clips, is_right = _read_table(path)
-    right: dict[tuple[str, str], dict[str, NDArray[np.bool_]]] = {}
-    for number, name in enumerate(head[2:]):
-        entry, system, seed = name.rsplit("/", 2)
-        right.setdefault((entry, system), {})[seed.removeprefix("seed-")] = is_right[:, number]
-    for (entry, system), seed, share in _shares(right):
-        told = entries.get(entry, {}).get("systems", {}).get(system, {}).get("seeds", {}).get(seed)
-        if told is None or abs(told - share) > ROUNDING:
-            raise FileError(
-                path,
-                f"{entry}/{system}/seed-{seed} is right for a share of {share:.4f}, {RESULTS} beside it says "
-                f"{'nothing of it' if told is None else f'{told:.4f}'}. Measure the run again",
-            )
-    return Predictions(clips, right)
-
-
-def _read_table(path: Path) -> tuple[list[str], NDArray[np.str_], NDArray[np.bool_]]:
-    """Head, name and label of each clip, and whether each column is right; text of one row at a time in memory."""
-    clips: list[list[str]] = []
-    is_right: list[NDArray[np.bool_]] = []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        head = next(rows, [])
-        whole = head[:2] == ["name", "label"]
-        for row in rows:
-            whole = whole and len(row) == len(head)
-            if not whole:
-                break
-            clips.append(row[:2])
-            is_right.append(np.array([said == row[1] for said in row[2:]], dtype=bool))
-    if not whole or not clips:
-        raise FileError(path, "no whole table of predictions. Measure the run again")
-    return head, np.array(clips), np.array(is_right)
-
-
-def _shares(
-    right: Mapping[tuple[str, str], Mapping[str, NDArray[np.bool_]]],
-) -> Iterator[tuple[tuple[str, str], str, float]]:
-    for key, seeds in right.items():
-        for seed, one in seeds.items():
-            yield key, seed, float(one.mean())
+def check_runs_differ(measured: Sequence[Stored]) -> None:
+    """Raise a ``UserError`` where a run is named twice."""
+    for number, other in enumerate(measured):
+        if other.folder.resolve() in (one.folder.resolve() for one in measured[:number]):
+            raise UserError(f"run {other.run} is named twice")

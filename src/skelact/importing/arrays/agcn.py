@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from skelact.errors import FileError
 from skelact.importing.arrays.preprocessed import ArrayFormat, Part, cut_zeros, find_parts, make_part, with_lengths
 from skelact.importing.arrays.stored import open_npy
-from skelact.readers.unpickling import read_plain_pickle
+from skelact.readers.unpickling import read_pickle
 
 ENDING = "_data_joint.npy"
+ROUNDING = 1e-5  # metres; positions of some metres are rounded to 5e-7
 
 
 def find(source: Path) -> list[Part]:
@@ -32,10 +33,10 @@ def read_labels(path: Path) -> tuple[Any, Any]:
     Raises:
         FileError: it holds something else, or something that would have to be run.
     """
-    content = read_plain_pickle(path)
+    content = read_pickle(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
-        holds = f"{type(content).__name__} of {len(content)}" if hasattr(content, "__len__") else repr(content)
-        raise FileError(path, f"expected a pair of names and labels, got a {holds}")
+        size = f" of {len(content)}" if isinstance(content, list | tuple | dict | set | str | bytes) else ""
+        raise FileError(path, f"expected a pair of names and labels, got a {type(content).__name__}{size}")
     return content[0], content[1]
 
 
@@ -45,22 +46,27 @@ def unfold(row: NDArray[Any], _joints: int) -> NDArray[Any]:
 
 
 def cut(positions: NDArray[np.float32], length: int) -> tuple[NDArray[np.float32], str]:
-    """Cut to the true length, or to where the first person starts over, number for number."""
+    """Cut to the true length, or to where everybody has started over.
+
+    Somebody who leaves early starts over inside the clip, so the one who starts over last tells its length.
+    """
     if length:
         return positions[:length], "cut to the true length"
     positions = cut_zeros(positions)
-    again = _starts_over(positions[:, 0])
-    if again:
-        return positions[:again], "true length not given; cut where the clip starts over"
+    bodies = positions - positions[:, :, 1:2]  # the origin goes with the first person, who may start over alone
+    present = bodies[:, bodies.any(axis=(0, 2, 3))]
+    again = [_starts_over(present[:, place]) for place in range(present.shape[1])]
+    if again and all(again):
+        return positions[: max(again)], "true length not given; cut where the clip starts over"
     return positions, "true length not given; the clip does not start over, zeros at the end cut"
 
 
 def _starts_over(person: NDArray[np.float32]) -> int:
-    """The first frame from which on the person does exactly what was done from the start; 0: never."""
+    """The first frame from which on the person does what was done from the start, up to rounding; 0: never."""
     frames = len(person)
-    candidates = np.flatnonzero((person[1:] == person[:1]).all(axis=(1, 2))) + 1
+    candidates = np.flatnonzero((abs(person[1:] - person[:1]) < ROUNDING).all(axis=(1, 2))) + 1
     for start in candidates.tolist():
-        if person[:1].any() and (person[start:] == person[: frames - start]).all():
+        if person[:1].any() and (abs(person[start:] - person[: frames - start]) < ROUNDING).all():
             return int(start)
     return 0
 

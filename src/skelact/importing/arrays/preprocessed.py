@@ -20,6 +20,7 @@ from skelact.sequences.sequence import Tag
 from skelact.settings.schema import setting
 from skelact.skeletons import NTU25, Skeleton, get_skeleton
 
+LABEL_MOST = 2**31  # far above any number of classes
 PARTS = {"train": "train", "val": "test", "test": "test"}  # what files are called -> part of the split
 SPLIT_WORDS = {  # what folders and files are called -> split
     "xsub": "xsub", "cs": "xsub", "csub": "xsub", "crosssubject": "xsub",
@@ -250,9 +251,11 @@ def make_part(part: str, array: StoredArray, labels: Any, said_in: Path, names: 
     Raises:
         FileError: they are not.
     """
-    found = np.asarray(labels)
+    found = _whole_numbers(labels, said_in)
     if found.size == 0 or found.dtype.kind not in "iu" or found.size != max(found.shape):
         raise FileError(said_in, f"labels are {found.dtype} {found.shape}, expected a whole number for each clip")
+    if not isinstance(names, list | tuple) and not (isinstance(names, np.ndarray) and names.ndim == 1):
+        raise FileError(said_in, "names of clips are expected to be texts")
     texts = tuple(one.decode("latin1") if isinstance(one, bytes) else one for one in names)
     if not all(isinstance(one, str) for one in texts):
         raise FileError(said_in, "names of clips are expected to be texts")
@@ -260,6 +263,29 @@ def make_part(part: str, array: StoredArray, labels: Any, said_in: Path, names: 
     files = (array.path, said_in, *others.pop("files", ()))
     lengths = others.pop("lengths", None)
     return Part(part, array, found.reshape(-1).astype(np.int64), stems, lengths, said_in, files, **others)
+
+
+def _whole_numbers(labels: Any, said_in: Path) -> NDArray[Any]:
+    """Labels as an array. Those of a list are looked at first: a long text would make numpy widen all of them."""
+    if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
+        return labels
+    values = labels.ravel().tolist() if isinstance(labels, np.ndarray) else labels
+    if not isinstance(values, list | tuple):
+        kind = type(values).__name__
+        raise FileError(said_in, f"labels are {kind}, expected a whole number for each clip")
+    flat = [_only(one) for one in values]
+    for one in flat:
+        if not isinstance(one, int | np.integer) or isinstance(one, bool) or not -LABEL_MOST <= one <= LABEL_MOST:
+            said = repr(one)[:30] if isinstance(one, int | float | str) else type(one).__name__
+            raise FileError(said_in, f"labels hold {said}, expected a whole number for each clip")
+    return np.array(flat, dtype=np.int64)
+
+
+def _only(value: Any) -> Any:
+    """What a list or an array of one holds; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.item() if value.size == 1 else value
+    return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 
 
 def find_parts(source: Path, ending: str, what: str) -> dict[str, Path]:

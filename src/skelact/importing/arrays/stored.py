@@ -1,5 +1,7 @@
 """Arrays that stay on disk: a few rows at a time, of ``.npy`` files and of the arrays in ``.npz`` files."""
 
+import math
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError
+from skelact.readers.numpy_files import (
+    BLOCK,
+    ZIP_FAULTS,
+    Header,
+    ObjectsError,
+    check_members,
+    check_unpacked,
+    read_exactly,
+    read_header,
+)
 
 LOCAL_HEADER = 30  # bytes of a file in a zip archive before its name
 
@@ -48,6 +60,8 @@ class StoredArray:
         """Rows from ``start`` to before ``stop``, in memory. The file is mapped for no longer than this takes."""
         if self.compressed:
             raise ValueError(f"{self.title} is compressed, its rows come in order only")
+        if 0 in self.shape:  # nothing there that could be mapped
+            return np.zeros((len(range(self.shape[0])[start:stop]), *self.shape[1:]), self.dtype)
         order = "F" if self.fortran else "C"
         mapped = np.memmap(self.path, self.dtype, "r", self.offset, self.shape, order)  # type: ignore[call-overload]
         return np.array(mapped[start:stop])
@@ -58,15 +72,20 @@ class StoredArray:
             for first in range(start, self.shape[0], size):
                 yield self.rows(first, min(first + size, self.shape[0]))
             return
-        width = int(np.prod(self.shape[1:])) * np.dtype(self.dtype).itemsize
+        try:
+            yield from self._unpacked(start, size)
+        except ZIP_FAULTS as error:
+            reason = f"array {self.member} is broken ({error}). Truncated copy?"
+            raise FileError(self.path, reason) from error
+
+    def _unpacked(self, start: int, size: int) -> Iterator[NDArray[Any]]:
+        width = math.prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
         with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.member}.npy") as file:
-            _read_header(file)
+            read_header(file)
             _skip(file, start * width)
             for first in range(start, self.shape[0], size):
                 count = min(size, self.shape[0] - first)
-                content = file.read(count * width)
-                if len(content) < count * width:
-                    raise FileError(self.path, f"array {self.member} ends in row {first}. Truncated copy?")
+                content = read_exactly(file, count * width)
                 yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 
 
@@ -78,14 +97,16 @@ def open_npy(path: Path) -> StoredArray:
     """
     try:
         with path.open("rb") as file:
-            shape, fortran, dtype = _read_header(file)
-            offset = file.tell()
+            header = read_header(file)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise FileError(path, f"cannot be opened: {error.strerror}") from error
+    except ObjectsError as error:
+        raise FileError(path, f"{path.name} holds pickled objects, which are not read") from error
     except ValueError as error:
         raise FileError(path, f"is not an array file of numpy ({error}). Truncated copy?") from error
-    array = StoredArray(path, "", shape, dtype.str, offset, fortran)
-    _check(array, dtype, path.stat().st_size - offset)
+    array = StoredArray(path, "", header.shape, header.dtype.str, header.size, header.fortran)
+    _check(array, header, size - header.size)
     return array
 
 
@@ -96,52 +117,45 @@ def open_npz(path: Path) -> dict[str, StoredArray]:
         FileError: no such file, not an archive of arrays, pickled objects, shorter than it says.
     """
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
-            found = {
-                info.filename.removesuffix(".npy"): _member(path, archive, info) for info in archive.infolist()
-            }
+            members = check_members(archive, size)
+            return {name: _member(path, archive, info, size) for name, info in members.items()}
     except OSError as error:
-        raise FileError(path, f"cannot be opened: {error.strerror}") from error
-    except (ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError) as error:
+        raise FileError(path, f"cannot be opened: {error.strerror or error}") from error
+    except ObjectsError as error:
+        raise FileError(path, f"{path.name} holds pickled objects, which are not read") from error
+    except ZIP_FAULTS as error:
         raise FileError(path, f"is not an archive of arrays ({error}). Truncated copy?") from error
-    return found
 
 
-def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> StoredArray:
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> StoredArray:
     with archive.open(info) as file:
-        shape, fortran, dtype = _read_header(file)
-        header = file.tell()
+        header = read_header(file)
     name = info.filename.removesuffix(".npy")
-    offset = -1
+    offset, available = -1, info.file_size - header.size
     if info.compress_type == zipfile.ZIP_STORED:
         with path.open("rb") as whole:
             whole.seek(info.header_offset)
             local = whole.read(LOCAL_HEADER)
         names = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
-        offset = info.header_offset + LOCAL_HEADER + names + header
-    elif fortran:
+        offset = info.header_offset + LOCAL_HEADER + names + header.size
+        available = min(available, size - offset)
+    elif header.fortran:
         raise ValueError(f"array {name} is compressed column by column, save it again row by row")
-    array = StoredArray(path, name, shape, dtype.str, offset, fortran)
-    _check(array, dtype, info.file_size - header)
+    else:
+        check_unpacked(info, math.prod(header.shape[1:]) * header.dtype.itemsize)
+    array = StoredArray(path, name, header.shape, header.dtype.str, offset, header.fortran)
+    _check(array, header, available)
     return array
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
-def _check(array: StoredArray, dtype: np.dtype[Any], available: int) -> None:
-    if dtype.hasobject:
-        raise FileError(array.path, f"{array.title} holds pickled objects, which are not read")
-    needed = int(np.prod(array.shape, dtype=np.int64)) * dtype.itemsize
-    if available < needed:
-        short = f"{array.title} is {array.shape} of {dtype}, {needed} bytes, and has {available}"
+def _check(array: StoredArray, header: Header, available: int) -> None:
+    if available < header.needed:
+        short = f"{array.title} is {array.shape} of {header.dtype}, {header.needed} bytes, and has {available}"
         raise FileError(array.path, f"{short}. Truncated copy?")
 
 
 def _skip(file: IO[bytes], size: int) -> None:
     while size > 0:
-        size -= len(file.read(min(size, 1 << 24))) or size
+        size -= len(read_exactly(file, min(size, BLOCK)))

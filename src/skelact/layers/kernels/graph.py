@@ -1,10 +1,11 @@
-"""Sums over neighbours and norms of people as a small compiled module makes them, on a CPU in float32.
+"""Sums over neighbours, norms and convolutions over time by a small compiled module, on a CPU in float32.
 
-The same numbers as those of ``graph`` and ``people`` up to rounding, gradients too, without the large tensors that
-torch writes between one operation and the next.
+The same numbers as those of ``graph_conv`` and ``batch_norm`` up to rounding, gradients too, without the large
+tensors that torch writes between one operation and the next.
 """
 
-from typing import Any
+import os
+from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
@@ -18,11 +19,19 @@ try:
 except ImportError:  # or there was no C compiler when skelact was installed
     graph_fast = None  # type: ignore[assignment]
 
+SWITCH = "SKELACT_KERNELS"  # environment variable; 0 switches the kernels off
 
-def usable(x: Tensor) -> bool:
-    """Whether the compiled module is at hand and takes this tensor."""
-    in_float32 = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return graph_fast is not None and in_float32 and x.device.type == "cpu" and x.numel() > 0
+
+def kernels_in_use() -> Literal["compiled", "torch"]:
+    """What makes graph blocks on a CPU in float32 here, for reports."""
+    return "torch" if graph_fast is None or os.environ.get(SWITCH) == "0" else "compiled"
+
+
+def enabled(x: Tensor) -> bool:
+    """Whether a kernel takes this tensor; torch does otherwise, and always while a graph is traced or exported."""
+    if torch.compiler.is_compiling() or kernels_in_use() == "torch":
+        return False
+    return x.dtype == torch.float32 and x.device.type == "cpu" and x.numel() > 0
 
 
 class SumNeighbours(torch.autograd.Function):
@@ -56,45 +65,45 @@ class SumNeighbours(torch.autograd.Function):
 
 
 class CompiledNorm(torch.autograd.Function):
-    """Batch norm of people (P, C, L) who count several times, perhaps with something added and rectified."""
+    """Batch norm of rows (P, C, L) that have counts, perhaps with a residual and ReLU."""
 
     @staticmethod
     def forward(
         ctx: Any,
         x: Tensor,
-        gain: Tensor,
-        shift: Tensor,
-        people: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        counts: Tensor,
         residual: Tensor | None,
-        rectify: bool,
+        relu: bool,
         epsilon: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """-> (P, C, L), and mean and variance of everybody; ``people`` (P,) for how many each stands.
+        """-> (P, C, L), and mean and variance of the batch; ``counts`` (P,) how often each row counts.
 
-        Channels for which there is no gain stay as they are.
+        Channels for which there is no weight are not normalised.
         """
         x, residual = x.contiguous(), None if residual is None else residual.contiguous()
-        out, mean, variance = torch.empty_like(x), torch.empty_like(gain), torch.empty_like(gain)
-        ctx.sizes, ctx.rectify, ctx.epsilon = (*x.shape, len(gain)), rectify, epsilon
+        out, mean, variance = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
+        ctx.sizes, ctx.relu, ctx.epsilon = (*x.shape, len(weight)), relu, epsilon
         ctx.residual = residual is not None
-        arrays = _arrays(x, people, gain, shift, residual, mean, variance, out)
-        graph_fast.norm(ctx.sizes, rectify, epsilon, torch.get_num_threads(), arrays)
-        ctx.save_for_backward(x, people, gain, mean, variance, out if rectify else None)
+        arrays = _arrays(x, counts, weight, bias, residual, mean, variance, out)
+        graph_fast.norm(ctx.sizes, relu, epsilon, torch.get_num_threads(), arrays)
+        ctx.save_for_backward(x, counts, weight, mean, variance, out if relu else None)
         ctx.mark_non_differentiable(mean, variance)
         return out, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Tensor | None) -> tuple[Tensor | None, ...]:
-        """``dx = scale (g - w/n (sum g + x^ sum g x^))``, w people in the row of n numbers in all."""
-        x, people, gain, mean, variance, out = ctx.saved_tensors
-        for_x, for_gain, for_shift = torch.empty_like(x), torch.empty_like(gain), torch.empty_like(gain)
+        """``dx = scale (g - w/n (sum g + x^ sum g x^))``, w the row's count, n numbers in a channel in all."""
+        x, counts, weight, mean, variance, out = ctx.saved_tensors
+        for_x, for_weight, for_bias = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
         for_residual = torch.empty_like(x) if ctx.residual else None
         arrays = _arrays(
-            x, people, gain, mean, variance, out, grad.contiguous(), for_x, for_gain, for_shift, for_residual
+            x, counts, weight, mean, variance, out, grad.contiguous(), for_x, for_weight, for_bias, for_residual
         )
-        graph_fast.norm_back(ctx.sizes, ctx.rectify, ctx.epsilon, torch.get_num_threads(), arrays)
-        return for_x, for_gain, for_shift, None, for_residual, None, None
+        graph_fast.norm_back(ctx.sizes, ctx.relu, ctx.epsilon, torch.get_num_threads(), arrays)
+        return for_x, for_weight, for_bias, None, for_residual, None, None
 
 
 class Scales(torch.autograd.Function):
@@ -102,7 +111,7 @@ class Scales(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernels: Tensor, bias: Tensor) -> Tensor:
-        """(P, C, V, T), (2, C / 4, C / 4, 5), (2, C / 4) -> (P, C, V, T); all but the last C / 4 are rectified."""
+        """(P, C, V, T), (2, C / 4, C / 4, 5), (2, C / 4) -> (P, C, V, T); all but the last C / 4 have ReLU."""
         given = x.contiguous(), kernels.contiguous(), bias.contiguous()
         ctx.save_for_backward(*given)
         ctx.sizes = x.shape[0], x.shape[1] // 4, *x.shape[2:]

@@ -1,5 +1,5 @@
-/* Graph convolutions and norms of people on a CPU, in float32: what `graph` and `people` compute with torch, without
- * its large tensors between. Gradients too.
+/* Graph convolutions and norms of people on a CPU, in float32: what `graph_conv` and `batch_norm` compute with torch,
+ * without its large tensors between. Gradients too.
  *
  * A person's topologies are made for a few channels at a time and used while they are in the cache. A channel is gone
  * through twice, once for its statistics and once to be normed, while it is there.
@@ -64,19 +64,19 @@ typedef struct {
 /* What `norm` is given: P people, C channels, each of `numbers` numbers. */
 typedef struct {
     Count people, channels, numbers, normed; /* channels after the first `normed` stay as they are */
-    int rectified;                           /* what is negative becomes 0 in the end */
+    int relu;                 /* what is negative becomes 0 in the end */
     float epsilon;
     const float *x;           /* (P, C, L) */
-    const float *counts;      /* (P,) for how many people each stands */
-    const float *gain;        /* (C,) */
-    const float *shift;       /* (C,) */
+    const float *counts;      /* (P,) how often each row counts */
+    const float *weight;      /* (C,) */
+    const float *bias;        /* (C,) */
     const float *residual;    /* (P, C, L) or none: added afterwards */
-    float *mean, *variance;   /* (C,) of everybody */
+    float *mean, *variance;   /* (C,) of the batch */
     float *out;               /* (P, C, L) */
     const float *grad;        /* (P, C, L) */
     float *for_x;             /* (P, C, L) */
-    float *for_gain;          /* (C,) */
-    float *for_shift;         /* (C,) */
+    float *for_weight;        /* (C,) */
+    float *for_bias;          /* (C,) */
     float *for_residual;      /* (P, C, L) or none */
 } Norm;
 
@@ -109,9 +109,9 @@ typedef struct {
 typedef struct {
     const float *numbers;
     Count count;
-} Ahead;
+} Prefetch;
 
-static const Ahead NOTHING = {NULL, 0};
+static const Prefetch NOTHING = {NULL, 0};
 
 /* Sums (rows, lanes) of a product, `rows` and `lanes` known when this is compiled; added to what is there or not. */
 PART void tile(const int rows, const int lanes, Matrix a, const float *b, Count b_down, Count inner, float *out,
@@ -151,7 +151,7 @@ PART void tile_of(Count rows, const int lanes, Matrix a, const float *b, Count b
 
 /* out (rows, columns) = a (rows, inner) b (inner, columns), or added to what is there. */
 PART void product(Matrix a, const float *b, Count b_down, Count rows, Count inner, Count columns, float *out,
-                  Count out_down, int add, Ahead next)
+                  Count out_down, int add, Prefetch next)
 {
     const Count tiles = (rows + ROWS - 1) / ROWS, most = (rows + tiles - 1) / tiles; /* tiles of like height */
     for (Count row = 0; row < rows; row += most, a.numbers += most * a.down, out += most * out_down) {
@@ -261,7 +261,7 @@ static void sum_of_person(const Graph *g, Tables *t, Count person)
             const Count place = person * g->channels + first + c;
             const Count read = K * joints * frames;
             const Matrix takes = {t->topology + c * K * t->area, 1, t->pad};
-            const Ahead next = {g->values + (place + 1) * read, place + 1 < g->people * g->channels ? read : 0};
+            const Prefetch next = {g->values + (place + 1) * read, place + 1 < g->people * g->channels ? read : 0};
             product(takes, g->values + place * read, frames, joints, K * joints, frames,
                     g->out + place * joints * frames, frames, 0, next);
         }
@@ -280,7 +280,7 @@ PART void channel_back(const Graph *g, Tables *t, Count place, Count c)
         for (Count frame = 0; frame < frames; frame++)
             t->turned[frame * t->pad + u] = grad[u * frames + frame];
     const Matrix given = {values, frames, 1};
-    const Ahead next = {values + read, place + 1 < g->people * g->channels ? read : 0};
+    const Prefetch next = {values + read, place + 1 < g->people * g->channels ? read : 0};
     product(given, t->turned, t->pad, K * joints, frames, t->pad, t->for_topology + c * K * t->area, t->pad, 0, next);
 }
 
@@ -402,7 +402,7 @@ static int make_time(const Scales *s, Time *t)
 /* How far from a frame a tap looks: the second convolution skips every other frame. */
 PART Count offset(Count branch, Count tap) { return (tap - TAPS / 2) * (branch + 1); }
 
-/* The rectifier; what is not a number stays so, as with torch. */
+/* ReLU; what is not a number stays so, as with torch. */
 PART float positive(float x) { return x < 0 ? 0 : x; }
 
 PART void convolve(const Scales *s, Time *t, Count n, const float *x, float *out)
@@ -561,7 +561,7 @@ PART void sums_of_row(const float *row, Count numbers, float middle, double *sum
     *squares = total_squared;
 }
 
-/* Mean and variance of a channel over everybody. */
+/* Mean and variance of a channel over the batch. */
 PART void channel_statistics(const Norm *n, Count channel, double *mean, double *variance)
 {
     const Count step = n->channels * n->numbers, start = channel * n->numbers;
@@ -582,42 +582,42 @@ PART void channel_statistics(const Norm *n, Count channel, double *mean, double 
 static void norm_channel(const Norm *n, Count channel)
 {
     const Count step = n->channels * n->numbers;
-    float middle = 0, scale = 1, shift = 0;
+    float middle = 0, scale = 1, bias = 0;
     if (channel < n->normed) {
         double mean, variance;
         channel_statistics(n, channel, &mean, &variance);
         n->mean[channel] = middle = (float)mean;
         n->variance[channel] = (float)variance;
-        scale = n->gain[channel] * (float)(1 / sqrt(variance + n->epsilon));
-        shift = n->shift[channel];
+        scale = n->weight[channel] * (float)(1 / sqrt(variance + n->epsilon));
+        bias = n->bias[channel];
     }
-    const float least = n->rectified ? 0 : -INFINITY;
+    const float least = n->relu ? 0 : -INFINITY;
     for (Count p = 0; p < n->people; p++) {
         const Count row = p * step + channel * n->numbers;
         const float *x = n->x + row, *residual = n->residual ? n->residual + row : NULL;
         float *restrict out = n->out + row;
         for (Count i = 0; i < n->numbers; i++) {
-            const float y = (x[i] - middle) * scale + shift + (residual ? residual[i] : 0);
+            const float y = (x[i] - middle) * scale + bias + (residual ? residual[i] : 0);
             out[i] = y < least ? least : y;
         }
     }
 }
 
-/* What comes back through the rectifier: 0 where `out` is. */
-PART float through(const float *grad, const float *out, Count i, int rectified)
+/* What comes back through the ReLU: 0 where `out` is. */
+PART float through(const float *grad, const float *out, Count i, int relu)
 {
-    return rectified && !(out[i] > 0) ? 0 : grad[i];
+    return relu && !(out[i] > 0) ? 0 : grad[i];
 }
 
 /* Sums of a row's gradients, alone and by the distance from the mean. */
 PART void gradient_sums(const float *grad, const float *out, const float *x, Count numbers, float middle,
-                        const int rectified, double *sum, double *product_sum)
+                        const int relu, double *sum, double *product_sum)
 {
     Lanes plain = {0}, by_x = {0};
     Count i = 0;
     for (; i + LANES <= numbers; i += LANES) {
         Lanes g = *(const Lanes *)(grad + i);
-        if (rectified) {
+        if (relu) {
             const Lanes y = *(const Lanes *)(out + i);
             g = (Lanes)((typeof(y > 0))g & (y > 0));
         }
@@ -629,50 +629,50 @@ PART void gradient_sums(const float *grad, const float *out, const float *x, Cou
         *product_sum += by_x[j];
     }
     for (; i < numbers; i++) {
-        const double g = through(grad, out, i, rectified);
+        const double g = through(grad, out, i, relu);
         *sum += g;
         *product_sum += g * (x[i] - middle);
     }
 }
 
 /* dx = scale (g - w / n (sum g + x^ sum g x^)), w people in the row of n numbers in all. */
-PART void norm_channel_back(const Norm *n, Count channel, const int rectified)
+PART void norm_channel_back(const Norm *n, Count channel, const int relu)
 {
     const Count step = n->channels * n->numbers, start = channel * n->numbers;
     const int normed = channel < n->normed;
     const float middle = normed ? n->mean[channel] : 0;
     const double inverse = normed ? 1 / sqrt((double)n->variance[channel] + n->epsilon) : 1;
-    const double scale = normed ? n->gain[channel] * inverse : 1;
+    const double scale = normed ? n->weight[channel] * inverse : 1;
     double sum = 0, by_x = 0, people = 0;
     for (Count p = 0; p < n->people && normed; p++) {
         const Count row = p * step + start;
-        const float *out = rectified ? n->out + row : NULL;
-        gradient_sums(n->grad + row, out, n->x + row, n->numbers, middle, rectified, &sum, &by_x);
+        const float *out = relu ? n->out + row : NULL;
+        gradient_sums(n->grad + row, out, n->x + row, n->numbers, middle, relu, &sum, &by_x);
         people += n->counts[p];
     }
     if (normed) {
-        n->for_shift[channel] = (float)sum;
-        n->for_gain[channel] = (float)(by_x * inverse);
+        n->for_bias[channel] = (float)sum;
+        n->for_weight[channel] = (float)(by_x * inverse);
     }
     const double share = normed ? scale / (people * (double)n->numbers) : 0;
     for (Count p = 0; p < n->people; p++) {
         const Count row = p * step + start;
-        const float *grad = n->grad + row, *out = rectified ? n->out + row : NULL, *x = n->x + row;
+        const float *grad = n->grad + row, *out = relu ? n->out + row : NULL, *x = n->x + row;
         const float all = (float)(n->counts[p] * share * sum), slope = (float)scale;
         const float by_distance = (float)(n->counts[p] * share * by_x * inverse * inverse);
         float *restrict for_x = n->for_x + row;
         float *restrict for_residual = n->for_residual ? n->for_residual + row : NULL;
         if (for_residual)
             for (Count i = 0; i < n->numbers; i++)
-                for_residual[i] = through(grad, out, i, rectified);
+                for_residual[i] = through(grad, out, i, relu);
         for (Count i = 0; i < n->numbers; i++)
-            for_x[i] = slope * through(grad, out, i, rectified) - all - by_distance * (x[i] - middle);
+            for_x[i] = slope * through(grad, out, i, relu) - all - by_distance * (x[i] - middle);
     }
 }
 
 static void norm_back(const Norm *n, Count channel)
 {
-    if (n->rectified)
+    if (n->relu)
         norm_channel_back(n, channel, 1);
     else
         norm_channel_back(n, channel, 0);
@@ -801,7 +801,7 @@ static PyObject *run_norm(PyObject *args, int backward)
     Norm n = {0};
     PyObject *given;
     int threads;
-    if (!PyArg_ParseTuple(args, "(nnnn)pfiO!", &n.people, &n.channels, &n.numbers, &n.normed, &n.rectified,
+    if (!PyArg_ParseTuple(args, "(nnnn)pfiO!", &n.people, &n.channels, &n.numbers, &n.normed, &n.relu,
                           &n.epsilon, &threads, &PyTuple_Type, &given))
         return NULL;
     if (n.people < 1 || n.channels < 1 || n.numbers < 1 || n.normed < 0 || n.normed > n.channels || threads < 1) {
@@ -809,14 +809,14 @@ static PyObject *run_norm(PyObject *args, int backward)
         return NULL;
     }
     const Count made = n.people * n.channels * n.numbers;
-    const Array forward[] = {{&n.x, made, 0, 0},          {&n.counts, n.people, 0, 0},   {&n.gain, n.normed, 0, 0},
-                             {&n.shift, n.normed, 0, 0},  {&n.residual, made, 1, 0},     {&n.mean, n.normed, 0, 1},
+    const Array forward[] = {{&n.x, made, 0, 0},          {&n.counts, n.people, 0, 0},   {&n.weight, n.normed, 0, 0},
+                             {&n.bias, n.normed, 0, 0},  {&n.residual, made, 1, 0},     {&n.mean, n.normed, 0, 1},
                              {&n.variance, n.normed, 0, 1}, {&n.out, made, 0, 1}};
-    const int unread = !n.rectified; /* what came out matters where something of it was made 0 */
-    const Array back[] = {{&n.x, made, 0, 0},           {&n.counts, n.people, 0, 0},   {&n.gain, n.normed, 0, 0},
+    const int unread = !n.relu; /* what came out matters where something of it was made 0 */
+    const Array back[] = {{&n.x, made, 0, 0},           {&n.counts, n.people, 0, 0},   {&n.weight, n.normed, 0, 0},
                           {&n.mean, n.normed, 0, 0},    {&n.variance, n.normed, 0, 0}, {&n.out, made, unread, 0},
-                          {&n.grad, made, 0, 0},        {&n.for_x, made, 0, 1},        {&n.for_gain, n.normed, 0, 1},
-                          {&n.for_shift, n.normed, 0, 1}, {&n.for_residual, made, 1, 1}};
+                          {&n.grad, made, 0, 0},        {&n.for_x, made, 0, 1},        {&n.for_weight, n.normed, 0, 1},
+                          {&n.for_bias, n.normed, 0, 1}, {&n.for_residual, made, 1, 1}};
     return backward ? run(all_channels, &n, threads, 1, given, back, 11)
                     : run(all_channels, &n, threads, 0, given, forward, 8);
 }

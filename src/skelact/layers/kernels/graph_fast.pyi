@@ -1,4 +1,4 @@
-"""Parts of graph blocks on a CPU, compiled; not there where no C compiler was when skelact was installed.
+"""Parts of graph blocks on a CPU, compiled; missing where there was no C compiler when skelact was installed.
 
 Arrays are contiguous float32; the last ones are filled. An array of another size is a ``ValueError``.
 """
@@ -21,8 +21,8 @@ def scales(sizes: tuple[int, ...], threads: int, arrays: Arrays) -> None:
 def scales_back(sizes: tuple[int, ...], threads: int, arrays: Arrays) -> None:
     """The same, the gradient of what comes out; those of all three, of the last two person by person."""
 
-def norm(sizes: tuple[int, ...], rectify: bool, epsilon: float, threads: int, arrays: Arrays) -> None:
-    """Sizes (P, C, L, channels normed); x, counts, gain, shift, residual; mean, variance, out. See ``Norm``."""
+def norm(sizes: tuple[int, ...], relu: bool, epsilon: float, threads: int, arrays: Arrays) -> None:
+    """Sizes (P, C, L, channels normed); x, counts, weight, bias, residual; mean, variance, out. See ``Norm``."""
 
-def norm_back(sizes: tuple[int, ...], rectify: bool, epsilon: float, threads: int, arrays: Arrays) -> None:
-    """x, counts, gain, mean, variance, out or none, its gradient; those of x, gain, shift, residual."""
+def norm_back(sizes: tuple[int, ...], relu: bool, epsilon: float, threads: int, arrays: Arrays) -> None:
+    """x, counts, weight, mean, variance, out or none, its gradient; those of x, weight, bias, residual."""

@@ -1,7 +1,6 @@
 """Trained weights of the official SCD-Net implementation, as a model of ours."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from skelact.errors import FileError, UserError
 from skelact.models.model import Model
 from skelact.models.official_scdnet.names import OfficialSizes, misfit, sizes_in
 from skelact.models.official_scdnet.weights import load_official_encoder
+from skelact.readers.checkpoints import StoredTensor, read_checkpoint
 from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings, Stream
 from skelact.skeletons import Skeleton
 
@@ -31,7 +31,7 @@ def convert_official(
 ) -> Model:
     """The query encoder of an official checkpoint (``.pth.tar``) as a model.
 
-    The file is opened as weights only: what it holds beside tensors and plain values is never run. Sizes are read
+    What the file holds beside tensors and plain values is refused, and never run. Sizes are read
     from the shapes; every name and shape of the query encoder, the key encoder and the queues must fit.
 
     Args:
@@ -67,17 +67,7 @@ def convert_official(
 def _opened(path: Path) -> dict[Any, Any]:
     if not path.is_file():
         raise FileError(path, "not found")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its readers of old and new formats run into
-        found = re.search(r"(?:GLOBAL|class|type) ([\w.]+)", str(error))
-        if "Unsupported" in str(error) and found:
-            reason = (
-                f"it holds a {found[1]}, which would have to be run to be read. Save it again with tensors only"
-            )
-        else:
-            reason = f"not a file of torch, or a damaged copy ({_told(error)})"
-        raise FileError(path, reason) from error
+    checkpoint = read_checkpoint(path)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
         holds = (
             ", ".join(map(str, list(checkpoint)[:8]))
@@ -90,21 +80,22 @@ def _opened(path: Path) -> dict[Any, Any]:
     return checkpoint
 
 
-def _told(error: Exception) -> str:
-    """What torch found, without its advice to load the file as code."""
-    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-    return found.partition("\n")[0] or "empty"
-
-
 def _state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """Tensors by official name, in float32."""
     state = dict(checkpoint["state_dict"])
-    other = [name for name, value in state.items() if not isinstance(name, str) or not isinstance(value, Tensor)]
+    other = [
+        name for name, value in state.items() if not isinstance(name, str) or not isinstance(value, StoredTensor)
+    ]
     if other:
         raise FileError(path, f"{other[0]} of its state_dict is no tensor")
     if state and all(name.startswith(PARALLEL) for name in state):
         state = {name.removeprefix(PARALLEL): value for name, value in state.items()}
-    return {name: value.detach().float() for name, value in state.items()}
+    return {name: _tensor(value).float() for name, value in state.items()}
+
+
+def _tensor(stored: StoredTensor) -> Tensor:
+    numbers = torch.from_numpy(stored.numbers())
+    return numbers.view(torch.bfloat16) if stored.dtype == "bfloat16" else numbers
 
 
 def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
