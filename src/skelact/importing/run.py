@@ -194,7 +194,11 @@ class _Import:
 
     def _bytes(self) -> int:
         """Size of all files in the folder."""
-        return sum(path.stat().st_size for path in self.out.iterdir())
+        total = 0
+        for path in self.out.iterdir():
+            with suppress(FileNotFoundError):  # another import commits meanwhile, until the lock is ours
+                total += path.stat().st_size
+        return total
 
     def take(self, processes: int, progress: Progress | None) -> None:
         """Write what comes; whatever happens, what has come is kept, as far as the disk takes it."""
