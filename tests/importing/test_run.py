@@ -16,11 +16,12 @@ from skelact.cli import run
 from skelact.errors import UserError
 from skelact.importing import sources
 from skelact.importing.run import import_recordings
+from skelact.readers import read
 from skelact.sequences import Sequence
 from skelact.sequences.cleaning import Cleaning
 from skelact.sequences.store import Store, StoreWriter
 from skelact.sequences.summary import summarise_store
-from skelact.skeletons import COCO17, KINECT20
+from skelact.skeletons import COCO17, COCO18, KINECT20
 
 ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
 
@@ -563,3 +564,25 @@ def test_links_are_followed_and_rings_are_not(tmp_path: Path) -> None:
     for dataset in ("nw-ucla", ""):
         report = import_recordings(tmp_path / "in", tmp_path / f"out{dataset}", dataset=dataset)
         assert (report.imported, report.left_out) == (3, ())
+
+
+@pytest.mark.real
+def test_real_poses_in_the_picture(shared: Path, tmp_path: Path) -> None:
+    """A folder of frames and a pickle, as they lie; confidence is kept where the recorder gave one."""
+    poses = shared / "data" / "pose2d"
+    folder = import_recordings(poses / "08-19-17-32-20-065", tmp_path / "folder", clean="none")
+    assert (folder.imported, folder.left_out) == (1, ())
+    store = Store(tmp_path / "folder")
+    assert (store.skeleton, store.unit, store.up, store.positions(0).shape) == (
+        COCO18,
+        "image",
+        "-y",
+        (386, 3, 18, 2),
+    )
+    pickled = import_recordings(poses / "example_UCF101_skeleton.pkl", tmp_path / "pickled", clean="none")
+    assert (pickled.imported, pickled.labels, pickled.caveats) == (1, {"0": 1}, ())
+    sequence, raw = Store(tmp_path / "pickled").sequence(0), read(poses / "example_UCF101_skeleton.pkl")
+    np.testing.assert_array_equal(sequence.positions, raw.positions)
+    np.testing.assert_array_equal(sequence.confidence, raw.confidence)
+    cleaned = import_recordings(poses / "example_UCF101_skeleton.pkl", tmp_path / "cleaned")
+    assert cleaned.imported == 1
