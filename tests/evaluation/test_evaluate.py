@@ -349,5 +349,5 @@ def test_protocol_settings_in_a_model_of_before_are_not_looked_at(
     values = json.loads(path.read_text())
     assert set(values["recipe"]) == {"data", "views", "encoder", "method", "train"}
     values["recipe"] |= {"linear": {"lr": 9.0, "gone": 1}, "renamed": {}}
-    path.write_text(json.dumps(values))
+    path.write_text(json.dumps(values | {"format": 1}))  # which had no checksums
     assert Model.load(tmp_path / "model").recipe.protocols == ProtocolSettings()
