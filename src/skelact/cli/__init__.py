@@ -15,7 +15,7 @@ from skelact.errors import UserError, unknown
 
 # Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
 COMMANDS = {
-    "demo": "The whole story on generated people, in about two minutes.",
+    "demo": "All steps on generated people, in about two minutes.",
     "import": "Read recordings, clean them and put them in a store.",
     "inspect": "Say what is in a store or a recording; draw it.",
     "pretrain": "Learn an encoder from a store, without labels.",
@@ -41,7 +41,7 @@ def main() -> None:
     """Entry point of the ``skelact`` command; ends the process with the exit status."""
     # Threads that wait by spinning take the cores from each other as soon as something else runs on the machine:
     # with two more busy processes on two cores, a training step took ten times as long. A short spin costs nothing
-    # on a quiet machine. Read by GNU OpenMP when torch is loaded; whoever sets either variable is obeyed.
+    # on a quiet machine. Read by GNU OpenMP when torch is loaded; a user who sets either variable is obeyed.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     for stream in (sys.stdout, sys.stderr):
@@ -49,7 +49,7 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads our output, such as `head`, has left
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     sys.exit(status)

@@ -23,12 +23,12 @@ def run(
     """Turn a checkpoint of the official SCD-Net code (.pth.tar) into a model folder.
 
     Every name and shape in it must fit; what is missing or left over is listed. The file is opened as weights
-    only: no code in it is run. Its sizes are read from the weights; what they do not tell is said by options.
+    only: no code in it is run. Its sizes are read from the weights; options say what the weights do not.
 
     Args:
         checkpoint: the file.
         out: the model folder, which evaluate takes in the place of a run.
-        skeleton: layout of the joints that it was trained on.
+        skeleton: the skeleton that it was trained on.
         stream: that it was trained on.
         clean: cleaning of the recordings that it was trained on, as for import: stores cleaned in another way
             are refused.

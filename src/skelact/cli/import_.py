@@ -48,9 +48,9 @@ def run(
         dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
             movers are generated and need no source.
         clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=bones,persons=1.
-            Where it is not said: default, and none for arrays that somebody preprocessed.
-        format: format of the files, where their names and contents do not tell; or agcn, ctr-gcn or aimclr:
-            arrays that somebody preprocessed.
+            Where it is not said: default, and none for preprocessed arrays.
+        format: format of the files, where names and contents do not show it; or agcn, ctr-gcn or aimclr:
+            preprocessed arrays.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
         missing: text file that names clips to leave out, one a line, such as the list of missing skeletons that

@@ -36,7 +36,7 @@ def run(
         path: a store, or a file with one recording.
         picture: draw a sequence to this file: .gif is a film, .png .svg .pdf a strip of poses.
         clip: which sequence of a store to describe and draw: its name or its row; the first is drawn otherwise.
-        format: format of a file, where its name and content do not tell.
+        format: format of a file, where its name and content do not show it.
         option: what the format needs to know, such as --option axes=CTVM; can be repeated.
         clean: cleaning recipe for a file: default, none or ntu-agcn.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.

@@ -157,10 +157,10 @@ def step_bar(name: str) -> Iterator[Callable[["Step"], None]]:
         A function to call after each step.
     """
     with stage_bar() as show:
-        yield lambda step: show(f"{name} {told(step)}", step.step, step.steps)
+        yield lambda step: show(f"{name} {step_line(step)}", step.step, step.steps)
 
 
-def told(step: "Step") -> str:
+def step_line(step: "Step") -> str:
     """Where a training stands, in a line."""
     parts = " ".join(f"{_short(part)} {value:.2f}" for part, value in step.parts.items())
     return f"epoch {step.epoch + 1}/{step.epochs}  {parts}  {step.clips_per_second:,.0f} clips/s"

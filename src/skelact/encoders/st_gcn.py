@@ -60,7 +60,7 @@ class STGCNEncoder(Encoder):
     The first block has no residual; a block that is wider than the one before takes every second frame.
 
     Args:
-        skeleton: the layout, any; its graph is fixed, its edges have learnable weights.
+        skeleton: any; its graph is fixed, its edges have learnable weights.
         persons: M, people in a clip.
         frames: T, frames of a view.
         coordinates: C of the positions, 2 or 3.

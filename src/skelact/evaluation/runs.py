@@ -38,7 +38,7 @@ def load_models(run: Path, seeds: Sequence[int] = ()) -> list[Model]:
 
 
 def weights_digest(folder: Path) -> str:
-    """What tells the encoder of a run or model folder from any other."""
+    """What identifies the encoder of a run or model folder."""
     with (folder / WEIGHTS).open("rb") as file:
         digest = sha256()
         while block := file.read(1 << 20):

@@ -14,7 +14,7 @@ from skelact.errors import UserError
 from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.plugins import LoadedPlugins, load_again, loaded_plugins
 
-IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
+IN_FLIGHT = 3  # tasks per process whose results may wait to be used; bounds the memory
 
 Result = TypeVar("Result")
 

@@ -25,7 +25,7 @@ class DataSettings:
     persons: int = setting(
         0, "people in a clip; 0: as many as the fullest clip of the store has", low=0, high=1000
     )
-    stream: Stream = setting("joint", "what of a clip the encoder sees")
+    stream: Stream = setting("joint", "what the encoder sees of a clip: positions, bones or motion")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ViewSettings:
     rotate_degrees: float = setting(30.0, "largest angle about the main axis", low=0, high=360)
     tilt_degrees: float = setting(1.0, "largest angle about the two other axes", low=0, high=360)
     upright: bool = setting(False, "the main axis is always the vertical one")
-    flip: bool = setting(True, "exchange left and right joints")
+    mirror: bool = setting(True, "exchange left and right joints")
     shear: float = setting(1.0, "largest off-diagonal of the shear matrix", low=0)
     noise: float = setting(0.0, "largest deviation of normal noise, in the store's unit; not in the paper", low=0)
     seed_joints: float = setting(0.2, "spatial mask: share of joints drawn as seeds (5 of 25)", low=0, high=1)

@@ -56,7 +56,7 @@ class Run:
             raise UserError(f"{self.path} exists and is not empty. {hint} another folder with -o")
 
     def hold(self) -> AbstractContextManager[None]:
-        """Let nobody else train in the folder."""
+        """Keep other processes from training in the folder."""
         return hold(self.path, "run", "One process at a time can train it: wait for that one, or end it")
 
     def write(self, recipe: Recipe) -> None:

@@ -311,9 +311,9 @@ def test_the_table(two: tuple[Path, Path]) -> None:
     ]
     assert [word.strip() for word in second if word] == [str(two[0]), "60.0", "[31.3, 83.2]", "reference"]
     assert second[0] == str(two[0])
-    told = [word.strip() for word in third if word.strip()]
-    assert told[:4] == [str(two[1]), "30.0", "[10.8, 60.3]", "−30.0"]
-    assert told[5:] == ["0.375"]
+    cells = [word.strip() for word in third if word.strip()]
+    assert cells[:4] == [str(two[1]), "30.0", "[10.8, 60.3]", "−30.0"]
+    assert cells[5:] == ["0.375"]
     assert fourth[0] == f"best baseline: raw coordinates ({two[0]})"
     assert len({line.index("[") for line in lines[3:]}) == 1, "columns are aligned"
 

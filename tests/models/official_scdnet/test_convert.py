@@ -172,8 +172,8 @@ class Evil:
 
 def test_code_in_a_file_is_not_run(state: State, tmp_path: Path) -> None:
     path = write(tmp_path / "a.pth.tar", state, args=Evil(tmp_path / "trace"))
-    told = refused(path)
-    assert "which would have to be run to be read. Save it again with tensors only" in told
+    message = refused(path)
+    assert "which would have to be run to be read. Save it again with tensors only" in message
     assert not (tmp_path / "trace").exists()
     assert pickle.loads(pickle.dumps(Evil(tmp_path / "trace"))) == 3  # it would have
     assert (tmp_path / "trace").exists()

@@ -1,7 +1,7 @@
 """The three files of an evaluation: results.json, predictions.csv and scores.npz, held together.
 
 What a second evaluation of the same run measures is added to what is there. Files are written aside and renamed,
-results.json last; whoever writes holds a lock on the folder. Whatever is damaged is a ``FileError``.
+results.json last; the process that writes holds a lock on the folder. A damaged file is a ``FileError``.
 """
 
 import csv

@@ -18,7 +18,7 @@ from skelact.readers.checkpoints import StoredTensor, read_checkpoint
 from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings, Stream
 from skelact.skeletons import Skeleton
 
-HEADS = 8  # of the published transformer; shapes do not tell
+HEADS = 8  # of the published transformer; shapes do not show it
 PARALLEL = "module."  # what torch's DataParallel puts before every name
 
 
@@ -36,10 +36,10 @@ def convert_official(
 
     Args:
         path: the checkpoint, a dictionary with ``state_dict``.
-        skeleton: the layout that the encoder was trained on.
-        cleaning: of the stores that the model will take, as ``Store.cleaning``; the file does not tell.
-        stream: that the encoder was trained on; the file does not tell.
-        heads: of the transformer; the file does not tell.
+        skeleton: that the encoder was trained on.
+        cleaning: of the stores that the model will take, as ``Store.cleaning``; the file does not say.
+        stream: that the encoder was trained on; the file does not say.
+        heads: of the transformer; the file does not say.
 
     Raises:
         FileError: the file is damaged, is no such checkpoint, or names are missing, left over or of another shape.
