@@ -91,9 +91,9 @@ def write_clips(folder: Path, names: list[str], like: Path, frames: int, seed: i
 
 def wanted_names(clips: int, listed: Path) -> list[str]:
     """The names of the published clips, or so many of them, evenly spread."""
-    roll = get_dataset("ntu60").roll
-    assert roll is not None
-    names = sorted(set(roll.names()) - read_names(listed))
+    inventory = get_dataset("ntu60").inventory
+    assert inventory is not None
+    names = sorted(set(inventory.names()) - read_names(listed))
     return [names[place] for place in np.linspace(0, len(names) - 1, min(clips, len(names))).astype(int)]
 
 

@@ -39,7 +39,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
         >>> str(unknown("method", "scd-net", ["moco", "scdnet"]))
         "unknown method 'scd-net'; did you mean 'scdnet'? Known: moco, scdnet"
     """
-    names = sorted(known)
+    names = sorted(name for name in known if name)
     near = get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserError(f"unknown {kind} {name!r}{hint} Known: {', '.join(names) or 'none'}")

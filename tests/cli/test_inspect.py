@@ -134,3 +134,21 @@ def test_nw_ucla_has_test_clips_that_are_training_clips(
     assert found["very short"] == ["a02_s09_e04_v02", "a02_s09_e04_v03"]
     assert len(found["test in training"]) == 95
     assert {name[:3] for name in found["test in training"]} == {"a02", "a03"}
+
+
+def test_a_folder_of_frames_is_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    person = {"person_id": [-1], "pose_keypoints_2d": [value for j in range(25) for value in (j, 2 * j, 0.9)]}
+    for frame in range(6):
+        path = tmp_path / "clip" / f"clip_{frame:012d}_keypoints.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"people": [person]}))
+    assert (
+        run(["inspect", str(tmp_path / "clip"), "--option", "fps=25", "--picture", str(tmp_path / "a.png")]) == 0
+    )
+    out = capsys.readouterr().out
+    assert "skeleton     body25, 2 coordinates, px, -y up" in out
+    assert "6 (6 to 6, median 6)" in out
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    (tmp_path / "other").mkdir()
+    assert run(["inspect", str(tmp_path / "other")]) == 2
+    assert capsys.readouterr().err.startswith(f"skelact: {tmp_path / 'other'}")

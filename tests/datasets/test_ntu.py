@@ -64,7 +64,7 @@ def test_sixty_and_120_actions_lie_in_one_folder(tmp_path: Path) -> None:
     listing = NTU60.find(tmp_path)
     assert [path.name for path in listing.files] == [OLD]
     assert listing.left_out == ()
-    assert listing.notes == (
+    assert listing.caveats == (
         "1 clips with other actions were not taken. Actions 61 to 120 belong to the data set ntu120.",
     )
 
@@ -92,7 +92,7 @@ def test_listed_samples_are_left_out_wherever_the_list_lies(tmp_path: Path, plac
     assert [(entry.path.name, entry.reason) for entry in listing.left_out] == [
         (OLD, f"has a missing skeleton, says {LISTS[1]}")
     ]
-    assert listing.notes == ()
+    assert listing.caveats == ()
 
 
 def test_a_list_without_names(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_real_files(shared: Path) -> None:
     assert [path.name for path in listing.files] == [
         "S001C001P001R001A001.skeleton", "S001C003P008R002A058.skeleton", "S003C001P015R001A034.skeleton",
     ]  # fmt: skip
-    assert (listing.left_out, listing.notes) == ((), ())
+    assert (listing.left_out, listing.caveats) == ((), ())
     sequences = [NTU60.read(path) for path in listing.files]
     assert [s.label for s in sequences] == ["drink water", "handshaking", "rub two hands together"]
     check = NTU60.check(s.tags for s in sequences)

@@ -20,6 +20,7 @@ from skelact.datasets.synthetic import make_movers
 from skelact.datasets.synthetic.actions import ACTIONS
 from skelact.errors import FileError, UserError
 from skelact.importing import run as importing
+from skelact.importing import sources
 from skelact.importing.run import import_recordings
 from skelact.readers import read
 from skelact.readers.pku_mmd import CLASSES
@@ -155,7 +156,7 @@ def test_part_two(tmp_path: Path) -> None:
     write_list(tmp_path / "in" / "cross_subject_v2.txt", ["A01N01-L", "A26N02-R"], ["A01N13-M"])
     write_list(tmp_path / "in" / "cross_view_v2.txt", ["A01N13-M", "A26N02-R"], ["A01N01-L"])
     report = import_recordings(tmp_path / "in", tmp_path / "out", dataset="pku-mmd2")
-    assert (report.imported, report.left_out, report.notes) == (6, (), ())
+    assert (report.imported, report.left_out, report.caveats) == (6, (), ())
     assert report.splits == {"xsub": {"train": 4, "test": 2}, "xview": {"train": 4, "test": 2}}
     assert report.check is not None
     assert report.check.text == "pku-mmd2: 6 clips, no published count to compare with"
@@ -206,7 +207,7 @@ def test_cleaning_moves_segments_with_the_frames(tmp_path: Path) -> None:
     assert back.frames == len(positions)
     assert back.segments == (Segment(0, 10, "bow"), *segments)
     report = import_recordings(tmp_path / "in", tmp_path / "clips", dataset="pku-mmd1")
-    reason = "sequence '0009-L_002': no joint is measured in any frame"
+    reason = "sequence '0009-L_002': no joint is observed in any frame"
     assert [(one.path.name, one.reason) for one in report.left_out] == [("0009-L.txt", reason)]
     assert report.imported == 3
 
@@ -264,7 +265,7 @@ def test_what_labels_may_be(tmp_path: Path) -> None:
         Segment(6, len(positions), "cheer up"),
     )
     listing = ONE.find(tmp_path / "in")
-    assert listing.notes[-1] == (
+    assert listing.caveats[-1] == (
         f"Segments overlap in 1 recordings, the first {labels}: frames 1 to 5 (check time (from watch)) and "
         "1 to 10 (brushing teeth). All are taken."
     )
@@ -301,8 +302,8 @@ def test_processes_and_interruptions_change_nothing(
     file.write_text(file.read_text() + "99,1,2,1\n")
     straight = import_recordings(source, tmp_path / "straight", dataset="pku-mmd1", processes=1)
     assert (straight.imported, len(straight.left_out)) == (18, 1)
-    monkeypatch.setattr(importing, "FEW_BYTES", 0)
-    monkeypatch.setattr(importing, "CHUNK_BYTES", 1 << 20)
+    monkeypatch.setattr(sources, "FEW_BYTES", 0)
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 1 << 20)
     import_recordings(source, tmp_path / "shared", dataset="pku-mmd1", processes=2)
 
     writer_add = importing.StoreWriter.add
@@ -370,7 +371,7 @@ def test_what_lists_leave_open_is_said(source: Path, tmp_path: Path) -> None:
     write_list(source / "Split" / "cross-subject.txt", ["0002-L", "0002-M", "0099-L"], ["0003-L"])
     (source / "Split" / "cross-view.txt").unlink()
     report = import_recordings(source, tmp_path / "out", dataset="pku-mmd1")
-    assert report.notes[1:] == (
+    assert report.caveats[1:] == (
         "cross-subject.txt does not name 3 of the recordings here, the first 0002-R: they are in no part of xsub.",
         "cross-subject.txt names 1 recordings that are not here, the first 0099-L.",
         "No list cross-view.txt was found, so split xview is empty. It comes with the data set.",

@@ -1,4 +1,4 @@
-"""The roll of NTU RGB+D: generated listings that are complete, have holes, extras and doubles."""
+"""The inventory of NTU RGB+D: generated listings that are complete, have holes, extras and doubles."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from skelact.datasets import DATASETS, Dataset
 from skelact.datasets.dataset import Check
 from skelact.datasets.ntu_clips import LISTS
 from skelact.errors import UserError
-from skelact.importing.inventory import call, check_store, compare, describe
+from skelact.importing.inventory import check_store, compare, compare_names, describe
 from skelact.importing.run import import_recordings
 from skelact.sequences.store import Store
 
@@ -22,26 +22,26 @@ CLIP = f"1\n1\n7 0 1 1 1 1 0 0.1 0.2 2\n25\n{JOINTS}\n"
 
 
 def all_names(data: Dataset) -> list[str]:
-    assert data.roll is not None
-    return list(data.roll.names())
+    assert data.inventory is not None
+    return list(data.inventory.names())
 
 
 def part(data: Dataset, split: str, name: str) -> str | None:
-    assert data.roll is not None
-    numbers = data.roll.numbers(name)
+    assert data.inventory is not None
+    numbers = data.inventory.numbers(name)
     assert numbers is not None
     return data.splits[split](numbers)
 
 
 def counted(data: Dataset, names: list[str]) -> Check:
     """Comparison by numbers, each clip put in its part by the rule."""
-    assert data.roll is not None
-    return data.check(numbers for name in names if (numbers := data.roll.numbers(name)))
+    assert data.inventory is not None
+    return data.check(numbers for name in names if (numbers := data.inventory.numbers(name)))
 
 
 def checked(data: Dataset, names: list[str], **others: list[str]) -> Check:
-    assert data.roll is not None
-    return compare(data, call(data.roll, names, **others), counted(data, names))
+    assert data.inventory is not None
+    return compare(data, compare_names(data.inventory, names, **others), counted(data, names))
 
 
 def published_list(shared: Path, data: Dataset) -> list[str]:
@@ -54,8 +54,8 @@ def test_the_rule_gives_the_published_number_of_clips(data: Dataset) -> None:
     names = all_names(data)
     assert len(names) == len(set(names)) == FULL[data.name]
     assert data.expected is not None
-    assert data.roll is not None
-    assert len(names) - data.roll.listed == data.expected.clips
+    assert data.inventory is not None
+    assert len(names) - data.inventory.listed == data.expected.clips
     subjects = {int(name[9:12]) for name in names}
     assert subjects == set(range(1, 41 if data is NTU60 else 107))
     assert {int(name[1:4]) for name in names} == set(range(1, 18 if data is NTU60 else 33))
@@ -99,7 +99,7 @@ def test_without_the_listed_clips_all_published_counts_are_reached(shared: Path,
     assert check.text == (
         f"{data.name} is complete: {total} clips, as published ({more} more are on the list of clips to leave out)"
     )
-    assert check.details["absent"] == {"clips": 0, "by": {tag: {} for tag in NTU60.roll.words}, "names": []}  # type: ignore[union-attr]
+    assert check.details["absent"] == {"clips": 0, "by": {tag: {} for tag in NTU60.inventory.words}, "names": []}  # type: ignore[union-attr]
     # arrays made from the same clips bring no list; the very clips that are absent say that it was used
     assert checked(data, left).text == f"{data.name} is complete: {total} clips, as published"
     swapped = [*left[1:], listed[0]]
@@ -154,7 +154,7 @@ def test_extras_and_doubles() -> None:
     names = all_names(NTU60)
     extras = ["S001C001P009R001A001", "S018C001P008R001A061", "walk"]
     doubles = [name for name in names if name.startswith("S004C002")]
-    check = checked(NTU60, [*names, *extras, names[0]], doubled=doubles)
+    check = checked(NTU60, [*names, *extras, names[0]], duplicates=doubles)
     assert not check.complete
     assert check.text.splitlines()[1:] == [
         "not in the data set: 3 clips: S001C001P009R001A001, S018C001P008R001A061; "
@@ -163,25 +163,25 @@ def test_extras_and_doubles() -> None:
         "no list of missing skeletons was used; published results leave 302 clips out",
     ]
     assert check.details["unexpected"]["names"] == extras
-    assert check.details["doubled"]["clips"] == 481
+    assert check.details["duplicates"]["clips"] == 481
 
 
 @pytest.mark.real
 def test_a_complete_set_with_a_double_is_complete_and_says_so(shared: Path) -> None:
     listed = published_list(shared, NTU60)
     left = sorted(set(all_names(NTU60)) - set(listed))
-    check = checked(NTU60, left, listed=listed, doubled=[left[0]])
+    check = checked(NTU60, left, listed=listed, duplicates=[left[0]])
     assert check.complete
     assert check.text.splitlines()[1:] == [f"there more than once: 1 clip: {left[0]}"]
 
 
 def test_a_group_is_whole_only_when_all_of_it_is_named() -> None:
-    assert NTU60.roll is not None
+    assert NTU60.inventory is not None
     names = all_names(NTU60)
     of_two = [name for name in names if name[:4] == "S002"]
-    assert describe(NTU60.roll, of_two, names) == "all of set-up 2 (3,240)"
+    assert describe(NTU60.inventory, of_two, names) == "all of set-up 2 (3,240)"
     one_more = [*names, "S002C001P040R001A001"]
-    assert describe(NTU60.roll, of_two, one_more).startswith("all of set-up 2, camera 2 (1,080)")
+    assert describe(NTU60.inventory, of_two, one_more).startswith("all of set-up 2, camera 2 (1,080)")
 
 
 def put(folder: Path, *names: str) -> None:
@@ -271,7 +271,7 @@ def test_a_folder_of_many_files(tmp_path: Path) -> None:
     for name in names[:5]:
         (tmp_path / "again" / f"{name}.skeleton").touch()
     listing = NTU120.find(tmp_path)
-    assert {entry.kind for entry in listing.left_out} == {"double"}
+    assert {entry.kind for entry in listing.left_out} == {"duplicate"}
     assert len(listing.left_out) == 5
     assert sorted(path.stem for path in listing.files) == sorted(names)
     first = len([name for name in names if name < "S018"])

@@ -18,7 +18,9 @@ import pytest
 from skelact.datasets.dataset import LeftOut
 from skelact.errors import UserError
 from skelact.importing import run as importing
+from skelact.importing import sources
 from skelact.importing.run import import_recordings
+from skelact.readers import Unit
 from skelact.sequences import Sequence
 from skelact.sequences import format as layout
 from skelact.sequences.store import Store, StoreWriter, WriteError
@@ -399,20 +401,20 @@ def test_ctrl_c_that_a_reader_takes_for_a_broken_file_is_heard(
 ) -> None:
     """numpy does, now and then."""
     write_files(tmp_path / "in", 4)
-    outcomes, begun = importing._Job.outcomes, []
+    outcomes, begun = sources.Job.outcomes, []
 
-    def pressed(job: importing._Job, path: Path) -> list[importing.Outcome]:
-        begun.append(path)
+    def pressed(job: sources.Job, unit: Unit, format: str | None) -> Iterator[sources.Outcome]:
+        begun.append(unit)
         if len(begun) == 3:
             try:
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(5)
             except KeyboardInterrupt:
-                return [LeftOut(path, "the array file is broken. Truncated copy?")]
-        return outcomes(job, path)
+                return iter([LeftOut(unit.path, "the array file is broken. Truncated copy?")])
+        return outcomes(job, unit, format)
 
-    monkeypatch.setattr(importing, "CHUNK", 1)
-    monkeypatch.setattr(importing._Job, "outcomes", pressed)
+    monkeypatch.setattr(sources, "CHUNK", 1)
+    monkeypatch.setattr(sources.Job, "outcomes", pressed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "in", tmp_path / "out")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -426,7 +428,7 @@ def test_ctrl_c_in_a_commit_waits_for_its_end(tmp_path: Path, monkeypatch: pytes
     """duckdb ends the process where it comes at the wrong moment."""
     write_files(tmp_path / "in", 4)
     commit_always(monkeypatch)
-    monkeypatch.setattr(importing, "CHUNK", 1)
+    monkeypatch.setattr(sources, "CHUNK", 1)
     table, ends = layout.write_table, []
 
     def pressed(path: Path, columns: layout.Columns) -> None:

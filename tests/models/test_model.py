@@ -1,17 +1,20 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from skelact.errors import UserError
 from skelact.importing.run import import_recordings
 from skelact.models import Model
 from skelact.models.model import load_clips
 from skelact.sequences import Sequence
+from skelact.sequences.clips import SequenceClips, Windows
 from skelact.sequences.store import Store, StoreWriter
-from skelact.settings import DataSettings, Recipe, SCDNetEncoderSettings
+from skelact.settings import DataSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
 from skelact.skeletons import SBU15
 
 RECIPE = Recipe(
@@ -33,9 +36,63 @@ def test_saved_model_gives_the_same_features(store: Store, tmp_path: Path) -> No
     model.save(tmp_path / "model")
     again = Model.load(tmp_path / "model")
     assert np.array_equal(again.embed(store, rows), before)
-    assert again.recipe == RECIPE
+    assert again.recipe == replace(RECIPE, protocols=ProtocolSettings())
     assert again.info == model.info
     assert again.skeleton == store.skeleton
+
+
+def test_a_model_file_is_all_that_use_needs(store: Store, tmp_path: Path) -> None:
+    """One file to pass on: weights, skeleton, settings and cleaning, and no path of this machine."""
+    recipe = replace(RECIPE, data=replace(RECIPE.data, store=str(tmp_path)))
+    model = Model.untrained(recipe, store, seed=3)
+    path = tmp_path / "walk.safetensors"
+    model.save(path)
+    again = Model.load(path)
+    np.testing.assert_array_equal(again.embed(store), model.embed(store))
+    assert (again.recipe, again.info, again.skeleton) == (RECIPE, model.info, store.skeleton)
+    assert str(tmp_path).encode() not in path.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damage_of_a_model_file_is_seen(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "walk.safetensors"
+    Model.untrained(RECIPE, store, seed=3).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(0, len(whole), 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(UserError, match=r"walk.safetensors"):
+            Model.load(path)
+    for size in (0, 7, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(UserError, match=r"walk.safetensors is damaged"):
+            Model.load(path)
+    save_file({"weight": torch.ones(2)}, path)
+    with pytest.raises(UserError, match="walk.safetensors holds weights alone, no model of skelact"):
+        Model.load(path)
+
+
+def test_a_model_of_an_older_skelact_opens(store: Store, tmp_path: Path) -> None:
+    """Format 1 had no checksums and kept settings of protocols, of which some have other names by now."""
+    model = Model.untrained(RECIPE, store, seed=3)
+    model.save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    values = json.loads(path.read_text())
+    older = {name: value for name, value in values.items() if name not in ("sha256", "weights")} | {"format": 1}
+    older["recipe"] |= {"linear": {"rate": 2.0}, "retrieval": {"k": 1}}
+    path.write_text(json.dumps(older))
+    np.testing.assert_array_equal(Model.load(tmp_path / "model").embed(store), model.embed(store))
+
+
+def test_windows_of_a_long_recording_are_embedded_like_clips(store: Store) -> None:
+    model = Model.untrained(RECIPE, store, seed=0)
+    recording = store.sequence(0)
+    windows = Windows(recording, frames=12, step=6, cleaning=store.cleaning)
+    vectors = model.embed(windows)
+    assert vectors.shape == (len(windows), model.dim)
+    start = int(windows.starts[1])
+    alone = SequenceClips([recording.cut(start, start + 12)], cleaning=store.cleaning)
+    np.testing.assert_allclose(model.embed(alone)[0], vectors[1], rtol=1e-4, atol=1e-5)
 
 
 def test_features_do_not_depend_on_batches_or_order(store: Store) -> None:
@@ -80,7 +137,9 @@ def test_another_cleaning_is_refused(store: Store, tmp_path: Path) -> None:
 
 
 def test_missing_and_broken_models_are_named(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere holds no model: model.json not found. There is no such folder"):
+    with pytest.raises(
+        UserError, match=r"nowhere holds no model: model.json not found. There is no such file or folder"
+    ):
         Model.load(tmp_path / "nowhere")
     folder = tmp_path / "model"
     Model.untrained(RECIPE, store, seed=0).save(folder)

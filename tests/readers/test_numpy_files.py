@@ -22,13 +22,13 @@ from skelact.skeletons import NTU25
 InChild = Callable[[str, Iterable[Path]], dict[Path, Any]]
 SECONDS = 5  # of processor time; a file takes a few milliseconds
 READ = """
-from skelact.importing.arrays import PACKS
+from skelact.importing.arrays import ARRAY_FORMATS
 from skelact.errors import UserError
 from skelact.readers import read
 
 def attempt(path):
     if path.is_dir():
-        format = PACKS[path.name.split("@")[0]]
+        format = ARRAY_FORMATS[path.name.split("@")[0]]
         for part in format.find(path):
             for rows in part.array.in_order(0, 100):
                 rows.sum()

@@ -291,9 +291,9 @@ def test_without_any_centre_joint_the_middle_of_the_body_is_the_origin() -> None
 @pytest.mark.parametrize(("axis", "degrees"), [("x", 0), ("x", 25), ("z", -40), ("x", 90)])
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 def test_a_tilted_camera_is_straightened(skeleton: Skeleton, axis: str, degrees: int, over: Any) -> None:
-    trunk = tilt_upright(Sequence(standing(skeleton), skeleton, 30.0), over).positions
+    trunk = tilt_upright(Sequence(standing(skeleton), skeleton, 30.0, up="+y"), over).positions
     tilted = standing(skeleton) @ about(axis, degrees).T
-    straight = tilt_upright(Sequence(tilted, skeleton, 30.0), over)
+    straight = tilt_upright(Sequence(tilted, skeleton, 30.0, up="+y"), over)
     np.testing.assert_allclose(straight.positions, trunk, atol=1e-5)
     assert straight.provenance == (f"tilt_upright(over={over})",)
 

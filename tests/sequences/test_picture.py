@@ -73,13 +73,13 @@ def test_one_pose_has_every_joint_once_and_every_bone() -> None:
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 def test_right_limbs_of_who_faces_us_are_on_the_left(skeleton: Skeleton) -> None:
     axes = Figure().add_subplot()
-    draw_pose(axes, skeleton.rest[None], skeleton)
+    draw_pose(axes, skeleton.rest[None], skeleton, up="+y")
     for marker in ("o", "None"):
         points = drawn(axes, marker)
-        assert set(points) == set(COLOURS.values())
         assert points[COLOURS["right"]][:, 0].mean() < -0.1
         assert points[COLOURS["left"]][:, 0].mean() > 0.1
-        assert abs(points[COLOURS[""]][:, 0]).max() == 0.0
+        middle = points.get(COLOURS[""], np.zeros((0, 2)))  # COCO has no bone in the middle
+        assert abs(middle[:, 0]).max(initial=0) == 0.0
 
 
 def test_a_missing_joint_and_its_bones_are_absent() -> None:

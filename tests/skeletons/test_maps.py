@@ -1,5 +1,6 @@
 """Maps between layouts: the same names are the same joints, and what is made lies where it should."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.skeletons import KINECT20, NTU25, SBU15, SKELETONS, Skeleton
+from skelact.skeletons import BODY25, COCO17, H36M17, KINECT20, NTU25, SBU15, SKELETONS, Skeleton
 from skelact.skeletons.maps import MADE_OF, joint_map
 
-PAIRS = list(permutations((KINECT20, NTU25, SBU15), 2))
+PAIRS = list(permutations((KINECT20, NTU25, SBU15, COCO17, BODY25, H36M17), 2))
 of_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda layout: layout.name)
 
 
@@ -37,7 +38,7 @@ def test_joints_of_the_same_name_come_back_as_they_went(source: Skeleton, target
     there = joint_map(source, target).apply(positions)
     back = joint_map(target, source).apply(there)
     common = [j for j, name in enumerate(source.joints) if name in target.joints]
-    assert len(common) >= 12
+    assert len(common) >= 8
     assert back[..., common, :].tobytes() == positions[..., common, :].tobytes()
 
 
@@ -55,7 +56,7 @@ def test_somebody_at_rest_stands_as_the_target_stands(source: Skeleton, target: 
     """Within what the layouts differ in where they put joints of the same name."""
     apart = np.linalg.norm(joint_map(source, target).apply(source.rest) - target.rest, axis=1)
     assert apart.max() < 0.2, dict(zip(target.joints, apart.round(2).tolist(), strict=True))
-    assert np.median(apart) < 0.03
+    assert np.median(apart) < 0.06
 
 
 @of_pair
@@ -122,22 +123,52 @@ def part_of(skeleton: Skeleton, names: list[str]) -> Skeleton:
 
 
 def test_what_nothing_defines_stays_missing() -> None:
-    few = part_of(KINECT20, ["pelvis", "head", "left_hand"])
+    some = ["pelvis", "chest", "head", "left_hand", "right_wrist", "left_ankle", "right_foot"]
+    few = part_of(KINECT20, some)
     mapped = joint_map(few, KINECT20)
     made = mapped.apply(few.rest)
-    assert {"left_elbow", "right_hand", "left_knee", "chest"} <= set(mapped.missing)
+    assert set(mapped.missing) == {
+        f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "hip", "knee")
+    }
     assert np.isnan(made[[KINECT20.index(name) for name in mapped.missing]]).all()
     assert "left_wrist" not in mapped.missing  # where the hand is
-    sure = mapped.apply_to_confidence(np.ones((2, 3), dtype=np.float32))
+    sure = mapped.apply_to_confidence(np.ones((2, 7), dtype=np.float32))
     assert sorted(np.flatnonzero(sure[0] == 0)) == sorted(KINECT20.index(name) for name in mapped.missing)
 
 
-def test_layouts_with_nothing_in_common_are_refused() -> None:
-    few = Skeleton("few", ("tail",), (0,), {"all": (0,)}, 0, "+y", "m", np.zeros((1, 3), np.float32))
-    with pytest.raises(
-        UserError, match=r"^skeletons few and sbu15 have no joint in common: tail; head, neck, torso,"
-    ):
+def test_a_map_that_finds_less_than_half_is_refused() -> None:
+    tail = Skeleton("cat", ("tail",), (0,), {"all": (0,)}, 0, "+y", "m", np.zeros((1, 3), np.float32))
+    few = part_of(SBU15, ["head", "neck", "torso", "left_shoulder", "left_elbow", "left_hand", "left_hip"])
+    with pytest.raises(UserError) as caught:
         joint_map(few, SBU15)
+    assert str(caught.value) == (
+        "skeleton few tells the places of 7 of the 15 joints of sbu15, at least half are needed. "
+        "It has head, neck, torso, left_shoulder, left_elbow, left_hand, left_hip; it lacks right_shoulder, "
+        "right_elbow, right_hand, left_knee, left_foot, right_hip, right_knee, right_foot. "
+        "Joints are matched by their names"
+    )
+    with pytest.raises(UserError, match=r"^skeleton cat tells the places of 0 of the 15 joints of sbu15"):
+        joint_map(tail, SBU15)
+
+
+def test_kinect_to_coco_and_back_makes_sense() -> None:
+    """The face of COCO lies where the head is; hips and shoulders are the same; neck and pelvis come back."""
+    there, back = joint_map(KINECT20, COCO17), joint_map(COCO17, KINECT20)
+    positions = people(KINECT20)
+    coco = there.apply(positions)
+    for joint in ("nose", "left_eye", "right_ear"):
+        np.testing.assert_array_equal(coco[..., COCO17.index(joint), :], positions[..., KINECT20.index("head"), :])
+    again = back.apply(coco)
+    middle = positions[..., [KINECT20.index("left_hip"), KINECT20.index("right_hip")], :].mean(axis=-2)
+    np.testing.assert_allclose(again[..., KINECT20.index("pelvis"), :], middle, atol=1e-6)
+    head = KINECT20.index("head")
+    np.testing.assert_allclose(again[..., head, :], positions[..., head, :], atol=1e-6)
+
+
+def test_without_a_rest_pose_a_joint_lies_in_the_middle() -> None:
+    bare = replace(SBU15, rest=np.zeros((15, 3), np.float32))
+    weights = joint_map(bare, KINECT20).weights[KINECT20.index("left_wrist")]
+    assert weights[[SBU15.index("left_elbow"), SBU15.index("left_hand")]].tolist() == [0.5, 0.5]
 
 
 def test_the_table_names_joints_that_some_layout_has() -> None:

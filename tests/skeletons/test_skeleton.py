@@ -103,7 +103,8 @@ def test_unknown_layout_names_the_nearest() -> None:
     with pytest.raises(UserError) as error:
         get_skeleton("ntu-25")
     assert str(error.value) == (
-        f"unknown skeleton 'ntu-25'; did you mean 'ntu25'? Known: {', '.join(sorted(SKELETONS))}"
+        f"unknown skeleton 'ntu-25'; did you mean 'ntu25'? Known: {', '.join(sorted(SKELETONS))}; "
+        "or name a TOML file that describes yours"
     )
 
 
@@ -113,6 +114,7 @@ def test_unknown_layout_names_the_nearest() -> None:
         ({"joints": ("belly", "neck", "neck", "arm")}, "a joint name occurs twice"),
         ({"parents": (0, 0, 1)}, "4 joints, 3 parents, rest (4, 3)"),
         ({"rest": np.zeros((3, 3), dtype=np.float32)}, "4 joints, 4 parents, rest (3, 3)"),
+        ({"unit": "inch"}, "unit is 'inch', expected one of m, cm, mm, px, image"),
         ({"up": "y"}, "up is 'y', expected one of +x, -x, +y, -y, +z, -z"),
         ({"parts": {"trunk": (0, 1), "arms": (2,)}}, "every joint must be in exactly one part"),
         ({"parts": {"trunk": (0, 1, 2), "arms": (2, 3)}}, "every joint must be in exactly one part"),

@@ -25,6 +25,7 @@ def run(
     clean: str = "",
     format: str = "",
     option: tuple[str, ...] = (),
+    skeleton: str = "",
     label_from: str = "none",
     missing: Path | None = None,
     clips: int = 2000,
@@ -52,6 +53,7 @@ def run(
         format: format of the files, where names and contents do not show it; or agcn, ctr-gcn or aimclr:
             preprocessed arrays.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
+        skeleton: of the joints, where the format does not tell: a name, or a TOML file that describes yours.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
         missing: text file that names clips to leave out, one a line, such as the list of missing skeletons that
             comes with NTU RGB+D; a list in the folder itself is found.
@@ -75,7 +77,7 @@ def run(
                 out,
                 dataset=dataset,
                 format=format or None,
-                options=parse_options(option),
+                options=parse_options(option) | ({"skeleton": skeleton} if skeleton else {}),
                 clean=clean,
                 label_from=label_from,
                 missing=missing,
@@ -120,8 +122,8 @@ def _print(report: "ImportReport") -> None:
         print(f"split {split}: " + ", ".join(f"{part} {count}" for part, count in parts.items()))
     if report.check:
         print(report.check.text)
-    for note in report.notes:
-        print(note)
+    for caveat in report.caveats:
+        print(caveat)
     others = [one for one in report.left_out if one.kind != "listed"]
     if len(others) < len(report.left_out):
         print(f"left out as the list of missing clips says: {len(report.left_out) - len(others)} files")
@@ -145,6 +147,6 @@ def _print_json(report: "ImportReport") -> None:
         "complete": report.check.complete if report.check else None,
         "check": report.check.text if report.check else "",
         "compared": dict(report.check.details) if report.check else {},
-        "notes": list(report.notes),
+        "caveats": list(report.caveats),
     }
     print(json.dumps(values, indent=1))

@@ -33,7 +33,7 @@ def run(
     """Say what is in a store or a recording, check that it is whole, and draw it.
 
     Args:
-        path: a store, or a file with one recording.
+        path: a store, or a file or folder with one recording.
         picture: draw a sequence to this file: .gif is a film, .png .svg .pdf a strip of poses.
         clip: which sequence of a store to describe and draw: its name or its row; the first is drawn otherwise.
         format: format of a file, where its name and content do not show it.
@@ -48,7 +48,7 @@ def run(
     if picture is not None and picture.suffix.lower() not in (".gif", *STRIPS):
         raise UserError(f"--picture {picture}: expected a name that ends in .gif, {', '.join(STRIPS)}")
     check = None
-    if path.is_dir():
+    if path.is_dir() and not _is_recording(path):
         if format or option or clean != "none":
             raise UserError("--format, --option and --clean are for files; a store was read and cleaned already")
         sequence, summary = _in_store(path, clip, picture is not None)
@@ -64,6 +64,15 @@ def run(
         print(json.dumps({**summary.to_dict(), **about}, indent=1))
     else:
         _print(path, summary, check)
+
+
+def _is_recording(folder: Path) -> bool:
+    """Whether the files of a folder are the frames of one recording."""
+    from skelact.readers import find_units
+
+    return not (folder / "store.json").exists() and any(
+        unit.path == folder for unit, _ in find_units(folder).units
+    )
 
 
 def _in_store(path: Path, clip: str, drawn: bool) -> tuple["Sequence | None", "Summary"]:

@@ -21,13 +21,13 @@ class LeftOut:
     Args:
         path: the file.
         reason: a sentence without its subject.
-        kind: "listed": on a list of clips to leave out, so nothing is wrong; "double": the clip lies elsewhere
+        kind: "listed": on a list of clips to leave out, so nothing is wrong; "duplicate": the clip lies elsewhere
             too.
     """
 
     path: Path
     reason: str
-    kind: Literal["", "listed", "double"] = ""
+    kind: Literal["", "listed", "duplicate"] = ""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Listing:
     Args:
         files: the clips, sorted by path.
         left_out: files that look like clips of the benchmark and are not taken.
-        notes: what the user should know beside that, whole sentences.
+        caveats: what the user should know beside that, whole sentences.
         listed: names on the lists of clips to leave out that were used, whether there are such files or not.
         beside: other files that the clips depend on, such as labels.
     """
 
     files: tuple[Path, ...]
     left_out: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     listed: frozenset[str] = frozenset()
     beside: tuple[Path, ...] = ()
 
@@ -65,7 +65,7 @@ class Check:
         complete: whether they are the published ones.
         missing: how many are missing; negative where there are too many.
         text: the comparison in words, a line or a few.
-        details: the same in full, plain values; see ``roll.details``. Empty where only counts are known.
+        details: the same in full, plain values; see ``inventory.details``. Empty where only counts are known.
     """
 
     complete: bool
@@ -75,7 +75,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Roll:
+class Inventory:
     """Which clips a benchmark has, one by one.
 
     Args:
@@ -112,7 +112,7 @@ class Dataset:
             where the file is a long recording: they are the clips.
         splits: name -> rule that says "train", "test" or None for the tags of a clip.
         expected: published counts; None where there are none.
-        roll: its clips by name; None where only their number is known.
+        inventory: its clips by name; None where only their number is known.
         parts: one file -> all its sequences, and what in it is left out, where a file holds several or can be
             broken in part; None: ``read`` gives all.
     """
@@ -125,7 +125,7 @@ class Dataset:
     read: Callable[[Path], Sequence]
     splits: Mapping[str, Rule]
     expected: Expected | None = None
-    roll: Roll | None = None
+    inventory: Inventory | None = None
     parts: Callable[[Path], Iterable[Sequence | LeftOut]] | None = None
 
     def all_in(self, path: Path) -> Iterable[Sequence | LeftOut]:

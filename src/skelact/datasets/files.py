@@ -8,6 +8,9 @@ from pathlib import Path
 
 from skelact.datasets.dataset import LeftOut, Listing
 from skelact.errors import FileError, UserError
+from skelact.readers.reader import walk
+
+__all__ = ["Pattern", "find_clips", "read_names", "walk", "without"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def find_clips(folder: Path, pattern: Pattern, missing: Mapping[str, str] | None
         elif missing and path.stem in missing:
             left_out.append(LeftOut(path, missing[path.stem], "listed"))
         elif (key := "/".join(groups.values())) in seen:
-            left_out.append(LeftOut(path, f"the same clip as {seen[key]}", "double"))
+            left_out.append(LeftOut(path, f"the same clip as {seen[key]}", "duplicate"))
         else:
             seen[key] = path
             files.append(path)
@@ -81,22 +84,6 @@ def find_clips(folder: Path, pattern: Pattern, missing: Mapping[str, str] | None
         first = f" Left out: {left_out[0].path}: {left_out[0].reason}" if left_out else ""
         raise UserError(f"no clip of {pattern.title} in {folder} or below, looked for {pattern.wording}.{first}")
     return Listing(tuple(files), tuple(left_out))
-
-
-def walk(folder: Path) -> list[Path]:
-    """All files in a folder and the folders in it but hidden ones, sorted.
-
-    Raises:
-        UserError: no such folder.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder" if folder.exists() else f"{folder} not found")
-    paths: list[Path] = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    return sorted(paths, key=lambda path: path.parts)  # the order of paths, compared many times as fast
 
 
 def read_names(path: Path) -> frozenset[str]:

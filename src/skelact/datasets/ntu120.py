@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skelact.datasets import ntu60
 from skelact.datasets.dataset import Dataset, Expected, Listing, Tags
-from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, roll_of
+from skelact.datasets.ntu_clips import across_subjects, find_ntu, inventory_of, read_clip
 from skelact.skeletons import NTU25
 
 CLASSES = (
@@ -119,5 +119,7 @@ DATASET = Dataset(
     read=partial(read_clip, classes=CLASSES),
     splits={"xsub": partial(across_subjects, TRAINING), "xset": across_setups},
     expected=Expected(113_945, {"xsub": (63_026, 50_919), "xset": (54_468, 59_477)}),
-    roll=roll_of(((ntu60.PEOPLE, ntu60.ACTIONS), (PEOPLE, ACTIONS)), listed=535, digest="58d30a6fdf262ab9"),
+    inventory=inventory_of(
+        ((ntu60.PEOPLE, ntu60.ACTIONS), (PEOPLE, ACTIONS)), listed=535, digest="58d30a6fdf262ab9"
+    ),
 )

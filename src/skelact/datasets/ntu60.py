@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from skelact.datasets.dataset import Dataset, Expected, Listing, Tags
-from skelact.datasets.ntu_clips import across_subjects, find_ntu, read_clip, roll_of
+from skelact.datasets.ntu_clips import across_subjects, find_ntu, inventory_of, read_clip
 from skelact.skeletons import NTU25
 
 CLASSES = (
@@ -121,5 +121,5 @@ DATASET = Dataset(
     read=partial(read_clip, classes=CLASSES),
     splits={"xsub": partial(across_subjects, TRAINING), "xview": across_views},
     expected=Expected(56_578, {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}),
-    roll=roll_of(((PEOPLE, ACTIONS),), listed=302, digest="3ff503429ae912d9"),
+    inventory=inventory_of(((PEOPLE, ACTIONS),), listed=302, digest="3ff503429ae912d9"),
 )

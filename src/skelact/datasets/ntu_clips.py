@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from skelact.datasets.dataset import Listing, Roll, Tags
+from skelact.datasets.dataset import Inventory, Listing, Tags
 from skelact.datasets.files import Pattern, find_clips, read_names, walk
 from skelact.errors import FileError, UserError
 from skelact.readers.ntu import read_ntu
@@ -28,7 +28,7 @@ LISTS = ("NTU_RGBD_samples_with_missing_skeletons.txt", "NTU_RGBD120_samples_wit
 Recordings = tuple[Mapping[int, tuple[int, ...]], range]  # set-up -> who was recorded there, and the actions
 
 
-def roll_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -> Roll:
+def inventory_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -> Inventory:
     """All clips: everyone in a set-up did all its actions twice before three cameras.
 
     Args:
@@ -48,7 +48,7 @@ def roll_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -> Rol
                     for action in actions
                 )
 
-    return Roll(names, name_numbers, WORDS, listed, digest)
+    return Inventory(names, name_numbers, WORDS, listed, digest)
 
 
 def name_numbers(name: str) -> dict[str, int] | None:
@@ -78,10 +78,10 @@ def find_ntu(folder: Path, classes: int, others: str) -> Listing:
     left_out = [entry for entry in listing.left_out if _action(entry.path) <= classes]
     if not files:
         raise UserError(f"no clip with action 1 to {classes} in {folder}. {others}")
-    notes = []
+    caveats = []
     if len(files) < len(listing.files):
-        notes.append(f"{len(listing.files) - len(files)} clips with other actions were not taken. {others}")
-    return Listing(tuple(files), tuple(left_out), tuple(notes), frozenset(reasons))
+        caveats.append(f"{len(listing.files) - len(files)} clips with other actions were not taken. {others}")
+    return Listing(tuple(files), tuple(left_out), tuple(caveats), frozenset(reasons))
 
 
 def read_clip(path: Path, classes: tuple[str, ...]) -> Sequence:

@@ -76,7 +76,7 @@ def find(pattern: Pattern, recordings: int, folder: Path) -> Listing:
         if path in label_files:
             continue
         if seen.setdefault(path.stem, path) != path:
-            left_out.append(LeftOut(path, f"the same recording as {seen[path.stem]}", "double"))
+            left_out.append(LeftOut(path, f"the same recording as {seen[path.stem]}", "duplicate"))
         elif said := find_labels(path):
             labels[path] = said if folder.is_absolute() else Path(os.path.relpath(said))
         else:
@@ -90,10 +90,10 @@ def find(pattern: Pattern, recordings: int, folder: Path) -> Listing:
         first = f" Left out: {left_out[0].path}: {left_out[0].reason}" if left_out else ""
         raise UserError(f"no clip of {pattern.title} in {folder} or below, looked for {pattern.wording}.{first}")
     lists = _lists_near(labels)
-    notes = [f"{len(seen):,} of {recordings:,} recordings are here."] if len(seen) != recordings > 0 else []
-    notes += _split_notes(pattern, lists, {path.stem for path in labels}) + _overlaps(labels.values())
+    caveats = [f"{len(seen):,} of {recordings:,} recordings are here."] if len(seen) != recordings > 0 else []
+    caveats += _split_caveats(pattern, lists, {path.stem for path in labels}) + _overlaps(labels.values())
     beside = (*labels.values(), *(file for files in lists.values() for file in files))
-    return Listing(tuple(labels), tuple(left_out), tuple(notes), beside=beside)
+    return Listing(tuple(labels), tuple(left_out), tuple(caveats), beside=beside)
 
 
 def parts(pattern: Pattern, path: Path) -> Iterator[Sequence | LeftOut]:
@@ -192,26 +192,26 @@ def _lists_near(paths: Iterable[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _split_notes(pattern: Pattern, lists: Mapping[str, list[Path]], here: set[str]) -> list[str]:
+def _split_caveats(pattern: Pattern, lists: Mapping[str, list[Path]], here: set[str]) -> list[str]:
     """What the lists leave open: recordings that they do not name, and those of this part that are not here."""
-    notes = []
+    caveats = []
     for split, files in lists.items():
         if not files:
             name = f"cross-{SPLITS[split]}.txt"
-            notes.append(f"No list {name} was found, so split {split} is empty. It comes with the data set.")
+            caveats.append(f"No list {name} was found, so split {split} is empty. It comes with the data set.")
             continue
         named = {name for file in files for name in read_list(file)}
         names = " and ".join(file.name for file in files)
         if strange := sorted(here - named):
             many = f"{len(strange):,} of the recordings here, the first {strange[0]}"
-            notes.append(f"{names} does not name {many}: they are in no part of {split}.")
+            caveats.append(f"{names} does not name {many}: they are in no part of {split}.")
         if absent := sorted(name for name in named - here if pattern.groups(Path(f"{name}.txt"))):
-            notes.append(f"{names} names {len(absent):,} recordings that are not here, the first {absent[0]}.")
-    return notes
+            caveats.append(f"{names} names {len(absent):,} recordings that are not here, the first {absent[0]}.")
+    return caveats
 
 
 def _overlaps(label_files: Iterable[Path]) -> list[str]:
-    """A note when segments of one recording overlap: not wrong, but whoever labels each frame should know."""
+    """A caveat when segments of one recording overlap: not wrong, but whoever labels each frame should know."""
     first, count = "", 0
     for path in label_files:
         try:

@@ -1,4 +1,4 @@
-"""Calling the roll: which clips of a benchmark a store has, and which are absent, unexpected or there twice."""
+"""The inventory of a benchmark: which of its clips a store has, and which are absent, unexpected or duplicates."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -7,9 +7,10 @@ from operator import itemgetter
 from pathlib import PurePath
 from typing import Any
 
-from skelact.datasets.dataset import Check, Dataset, Roll
+from skelact.datasets.dataset import Check, Dataset, Inventory
 from skelact.sequences.store import Store
 
+DUPLICATE = ("duplicate", "double")  # the second is what stores of format 1 say
 FEW = 3  # so many clips are named one by one, and so many groups before the rest is summed up
 BLOCKS: tuple[tuple[str, ...], ...] = (
     ("setup",),
@@ -24,8 +25,8 @@ Numbers = Mapping[str, Mapping[str, int]]  # name of a clip -> what it says, by 
 
 
 @dataclass(frozen=True)
-class Called:
-    """What the roll call found, names of clips.
+class Compared:
+    """How clips at hand differ from the inventory, names of clips.
 
     Args:
         exist: all clips of the benchmark.
@@ -34,7 +35,7 @@ class Called:
         absent: neither there nor listed.
         unreadable: those of the absent whose file was there and could not be read.
         unexpected: there and not in the benchmark.
-        doubled: in the store or in its source more than once.
+        duplicates: in the store or in its source more than once.
     """
 
     exist: frozenset[str]
@@ -43,7 +44,7 @@ class Called:
     absent: tuple[str, ...]
     unreadable: tuple[str, ...]
     unexpected: tuple[str, ...]
-    doubled: tuple[str, ...]
+    duplicates: tuple[str, ...]
 
 
 def check_store(store: Store) -> Check | None:
@@ -61,108 +62,108 @@ def check_store(store: Store) -> Check | None:
     splits = {name: (int((part == "train").sum()), int((part == "test").sum())) for name, part in parts.items()}
     counted = data.check_counts(len(store), splits)
     names = store.columns["name"].tolist()
-    if data.roll is None or data.roll.numbers(names[0]) is None:
+    if data.inventory is None or data.inventory.numbers(names[0]) is None:
         return counted
     about = store.info["provenance"]
-    called = call(
-        data.roll,
+    found = compare_names(
+        data.inventory,
         names,
         listed=about.get("listed", ()),
         unreadable=(_stem(source) for source, _ in about.get("left_out", ())),
-        doubled=(_stem(source) for source, _, kind in about.get("not_taken", ()) if kind == "double"),
+        duplicates=(_stem(source) for source, _, kind in about.get("not_taken", ()) if kind in DUPLICATE),
     )
-    return compare(data, called, counted)
+    return compare(data, found, counted)
 
 
-def call(
-    roll: Roll,
+def compare_names(
+    inventory: Inventory,
     names: Iterable[str],
     listed: Iterable[str] = (),
     unreadable: Iterable[str] = (),
-    doubled: Iterable[str] = (),
-) -> Called:
-    """Call the roll.
+    duplicates: Iterable[str] = (),
+) -> Compared:
+    """Compare names with the inventory.
 
     Args:
-        roll: the clips of the benchmark.
+        inventory: the clips of the benchmark.
         names: the clips at hand.
         listed: names on the list of clips to leave out, if there was one.
         unreadable: names of files that could not be read.
-        doubled: names of files that were there more than once.
+        duplicates: names of files that were there more than once.
     """
-    exist, present = frozenset(roll.names()), Counter(names)
+    exist, present = frozenset(inventory.names()), Counter(names)
     listed_here = exist & set(listed)
     absent = exist - listed_here - present.keys()
-    twice = set(doubled) | {name for name, count in present.items() if count > 1}
-    return Called(
+    twice = set(duplicates) | {name for name, count in present.items() if count > 1}
+    return Compared(
         exist=exist,
         present=present,
         listed=tuple(sorted(listed_here)),
         absent=tuple(sorted(absent)),
         unreadable=tuple(sorted(absent & set(unreadable))),
         unexpected=tuple(sorted(present.keys() - exist)),
-        doubled=tuple(sorted(twice)),
+        duplicates=tuple(sorted(twice)),
     )
 
 
-def compare(data: Dataset, called: Called, counted: Check) -> Check:
-    """What the roll call says of a store, in words and in full.
+def compare(data: Dataset, found: Compared, counted: Check) -> Check:
+    """What the inventory says of a store, in words and in full.
 
     Args:
-        data: a benchmark with a roll.
-        called: what was found.
+        data: a benchmark with an inventory.
+        found: what was found.
         counted: comparison by numbers.
     """
-    roll = data.roll
-    if roll is None:
+    inventory = data.inventory
+    if inventory is None:
         return counted
-    clips = sum(called.present.values())
-    complete = counted.complete and not called.unexpected and _as_published(roll, called)
-    lines = [_headline(data, called, counted, clips, complete)]
+    clips = sum(found.present.values())
+    complete = counted.complete and not found.unexpected and _as_published(inventory, found)
+    lines = [_headline(data, found, counted, clips, complete)]
     if not complete:
-        lines += _lines(roll, called)
-    elif called.doubled:
-        lines += [_doubled(roll, called)]
-    return Check(complete, counted.missing, "\n".join(lines), details(roll, called, complete, clips))
+        lines += _lines(inventory, found)
+    elif found.duplicates:
+        lines += [_duplicates(inventory, found)]
+    return Check(complete, counted.missing, "\n".join(lines), details(inventory, found, complete, clips))
 
 
-def details(roll: Roll, called: Called, complete: bool, clips: int) -> dict[str, Any]:
+def details(inventory: Inventory, found: Compared, complete: bool, clips: int) -> dict[str, Any]:
     """All that was found as plain values.
 
     Returns:
         ``complete``; ``clips`` at hand; ``exist`` and ``listed``, how many there are in all and how many of them
-        were left out by a list; ``absent``, ``unreadable``, ``unexpected`` and ``doubled``, each with ``clips``,
-        ``by`` (tag -> value -> number of clips) and ``names``.
+        were left out by a list; ``absent``, ``unreadable``, ``unexpected`` and ``duplicates``, each with
+        ``clips``, ``by`` (tag -> value -> number of clips) and ``names``.
     """
     groups = {
-        "absent": called.absent,
-        "unreadable": called.unreadable,
-        "unexpected": called.unexpected,
-        "doubled": called.doubled,
+        "absent": found.absent,
+        "unreadable": found.unreadable,
+        "unexpected": found.unexpected,
+        "duplicates": found.duplicates,
     }
     return {
         "complete": complete,
         "clips": clips,
-        "exist": len(called.exist),
-        "listed": len(called.listed),
-        **{what: _in_full(roll, names) for what, names in groups.items()},
+        "exist": len(found.exist),
+        "listed": len(found.listed),
+        **{what: _in_full(inventory, names) for what, names in groups.items()},
     }
 
 
-def describe(roll: Roll, names: Iterable[str], among: Iterable[str]) -> str:
+def describe(inventory: Inventory, names: Iterable[str], among: Iterable[str]) -> str:
     """Some clips in a few words: whole groups that they are first, the rest summed up.
 
     Args:
-        roll: what names say.
+        inventory: what names say.
         names: the clips to describe.
         among: all clips that could have been among them; a group is whole where all of these are.
 
     Example:
         ``all of set-up 5 (3,240); 12 more, most of set-up 2 (8), action 9 (3), such as S002C...``
     """
-    left = {name: numbers for name in sorted(names) if (numbers := roll.numbers(name)) is not None}
+    left = {name: numbers for name in sorted(names) if (numbers := inventory.numbers(name)) is not None}
     strange = sorted(set(names) - left.keys())
-    every = [numbers for name in among if (numbers := roll.numbers(name)) is not None]
+    every = [numbers for name in among if (numbers := inventory.numbers(name)) is not None]
     whole = _whole_blocks(left.values(), every)
     parts: list[str] = []
     while len(left) > FEW and len(parts) < FEW:
@@ -170,58 +171,67 @@ def describe(roll: Roll, names: Iterable[str], among: Iterable[str]) -> str:
         if len(gone) < 2:
             break
         more = " more" if parts and len(gone) < whole[block][values] else ""
-        parts.append(f"all of {_named(roll, dict(zip(block, values, strict=True)))} ({len(gone):,}{more})")
+        parts.append(f"all of {_named(inventory, dict(zip(block, values, strict=True)))} ({len(gone):,}{more})")
         for name in gone:
             del left[name]
-    parts += _summed_up(roll, left, bool(parts))
+    parts += _summed_up(inventory, left, bool(parts))
     if strange:
         shown = ", ".join(strange[:FEW]) + (" ..." if len(strange) > FEW else "")
         parts.append(f"{len(strange):,} with names that do not follow the rule: {shown}")
     return "; ".join(parts)
 
 
-def _as_published(roll: Roll, called: Called) -> bool:
+def _as_published(inventory: Inventory, found: Compared) -> bool:
     """Whether the very clips are left out that published results leave out."""
-    without = called.exist - called.present.keys()
-    return len(without) == roll.listed and (not roll.listed or roll.digest_of(without) == roll.digest)
+    without = found.exist - found.present.keys()
+    return len(without) == inventory.listed and (
+        not inventory.listed or inventory.digest_of(without) == inventory.digest
+    )
 
 
-def _everything(called: Called) -> bool:
-    return not called.unexpected and called.present.keys() == called.exist
+def _everything(found: Compared) -> bool:
+    return not found.unexpected and found.present.keys() == found.exist
 
 
-def _headline(data: Dataset, called: Called, counted: Check, clips: int, complete: bool) -> str:
-    listed = f" ({len(called.listed):,} more are on the list of clips to leave out)" if called.listed else ""
+def _headline(data: Dataset, found: Compared, counted: Check, clips: int, complete: bool) -> str:
+    listed = f" ({len(found.listed):,} more are on the list of clips to leave out)" if found.listed else ""
     if complete:
         return f"{counted.text}{listed}"
-    if _everything(called) and data.roll is not None and data.expected is not None:
+    if _everything(found) and data.inventory is not None and data.expected is not None:
         return (
             f"{data.name}: all {clips:,} clips that exist are here; published results leave out "
-            f"{data.roll.listed:,} with missing skeletons. Their list comes with the data; name it with --missing"
+            f"{data.inventory.listed:,} with missing skeletons. Their list comes with the data; name it with "
+            "--missing"
         )
     return f"{counted.text}{listed}"
 
 
-def _lines(roll: Roll, called: Called) -> list[str]:
+def _lines(inventory: Inventory, found: Compared) -> list[str]:
     lines = []
-    if called.absent:
-        unreadable = f" ({len(called.unreadable):,} of them could not be read)" if called.unreadable else ""
-        there = called.exist - set(called.listed)
-        lines.append(f"absent: {_clips(called.absent)}{unreadable}: {describe(roll, called.absent, there)}")
-    if called.unexpected:
-        lines.append(f"not in the data set: {_clips(called.unexpected)}: {describe(roll, called.unexpected, ())}")
-    if called.doubled:
-        lines.append(_doubled(roll, called))
-    if not called.listed and roll.listed and not _everything(called):
-        lines.append(f"no list of missing skeletons was used; published results leave {roll.listed:,} clips out")
-    elif called.listed and roll.digest_of(called.listed) != roll.digest:
-        listed = f"{len(called.listed):,} clips, published results {roll.listed:,}"
+    if found.absent:
+        unreadable = f" ({len(found.unreadable):,} of them could not be read)" if found.unreadable else ""
+        there = found.exist - set(found.listed)
+        lines.append(f"absent: {_clips(found.absent)}{unreadable}: {describe(inventory, found.absent, there)}")
+    if found.unexpected:
+        lines.append(
+            f"not in the data set: {_clips(found.unexpected)}: {describe(inventory, found.unexpected, ())}"
+        )
+    if found.duplicates:
+        lines.append(_duplicates(inventory, found))
+    if not found.listed and inventory.listed and not _everything(found):
+        lines.append(
+            f"no list of missing skeletons was used; published results leave {inventory.listed:,} clips out"
+        )
+    elif found.listed and inventory.digest_of(found.listed) != inventory.digest:
+        listed = f"{len(found.listed):,} clips, published results {inventory.listed:,}"
         lines.append(f"the list is not the published one: it leaves out {listed}")
     return lines
 
 
-def _doubled(roll: Roll, called: Called) -> str:
-    return f"there more than once: {_clips(called.doubled)}: {describe(roll, called.doubled, called.exist)}"
+def _duplicates(inventory: Inventory, found: Compared) -> str:
+    return (
+        f"there more than once: {_clips(found.duplicates)}: {describe(inventory, found.duplicates, found.exist)}"
+    )
 
 
 def _clips(names: tuple[str, ...]) -> str:
@@ -262,26 +272,26 @@ def _values_of(block: tuple[str, ...]) -> Callable[[Mapping[str, int]], tuple[in
     return get if len(block) > 1 else lambda numbers: (get(numbers),)
 
 
-def _summed_up(roll: Roll, left: Numbers, more: bool) -> list[str]:
+def _summed_up(inventory: Inventory, left: Numbers, more: bool) -> list[str]:
     if not left:
         return []
     if len(left) <= FEW:
         return [", ".join(left)]
     said = []
-    for tag, word in roll.words.items():
+    for tag, word in inventory.words.items():
         (value, count), *others = Counter(one[tag] for one in left.values()).most_common()
         said.append(f"{word} {value} ({count:,})" if others else f"{word} {value}")
     first = next(iter(left))
     return [f"{len(left):,}{' more' if more else ''}, most of {', '.join(said)}, such as {first}"]
 
 
-def _named(roll: Roll, values: Mapping[str, int]) -> str:
-    return ", ".join(f"{roll.words[tag]} {value}" for tag, value in values.items())
+def _named(inventory: Inventory, values: Mapping[str, int]) -> str:
+    return ", ".join(f"{inventory.words[tag]} {value}" for tag, value in values.items())
 
 
-def _in_full(roll: Roll, names: tuple[str, ...]) -> dict[str, Any]:
-    numbers = [found for name in names if (found := roll.numbers(name)) is not None]
-    by = {tag: dict(sorted(Counter(one[tag] for one in numbers).items())) for tag in roll.words}
+def _in_full(inventory: Inventory, names: tuple[str, ...]) -> dict[str, Any]:
+    numbers = [found for name in names if (found := inventory.numbers(name)) is not None]
+    by = {tag: dict(sorted(Counter(one[tag] for one in numbers).items())) for tag in inventory.words}
     return {
         "clips": len(names),
         "by": {tag: {str(value): count for value, count in counts.items()} for tag, counts in by.items()},

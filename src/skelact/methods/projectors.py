@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from skelact.layers.batch_norm import PersonBatchNorm
+
 
 def projector(width_in: int, hidden: int, width_out: int, norm: bool = False) -> nn.Sequential:
     """Linear, ReLU, linear; with ``norm`` a batch norm after each linear layer, the last one without weights.
@@ -12,4 +14,6 @@ def projector(width_in: int, hidden: int, width_out: int, norm: bool = False) ->
     first, second = nn.Linear(width_in, hidden), nn.Linear(hidden, width_out)
     if not norm:
         return nn.Sequential(first, nn.ReLU(), second)
-    return nn.Sequential(first, nn.BatchNorm1d(hidden), nn.ReLU(), second, nn.BatchNorm1d(width_out, affine=False))
+    return nn.Sequential(
+        first, PersonBatchNorm(hidden), nn.ReLU(), second, PersonBatchNorm(width_out, affine=False)
+    )

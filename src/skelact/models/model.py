@@ -1,7 +1,7 @@
-"""Model: an encoder with all that is needed to use it, in one small folder."""
+"""Model: an encoder with all that is needed to use it."""
 
-import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,15 @@ from skelact import __version__
 from skelact.batches import Batch, collate, downstream_clip
 from skelact.encoders import Encoder, build_encoder
 from skelact.errors import UserError
-from skelact.models.weights import load_weights, save_tensors
+from skelact.models.files import read_model, write_model
+from skelact.models.weights import put_weights
 from skelact.runtime.device import check_precision
-from skelact.runtime.files import (
-    Damaged,
-    checksum,
-    read_json,
-    reading,
-    sealed,
-    sync,
-    unsealed,
-    write_text,
-    writing,
-    written_beside,
-)
+from skelact.runtime.files import Damaged
 from skelact.runtime.prefetch import prefetch
 from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
 from skelact.settings import TRAINING_TABLES, Precision, Recipe, recipe_from_dict, recipe_to_dict
 from skelact.skeletons import Skeleton
-
-FORMAT = 2
-WITHOUT_CHECKSUMS = 1  # the format before, which is read all the same
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
 class Model:
@@ -69,59 +55,43 @@ class Model:
         return cls(encoder, recipe, describe(store))
 
     @classmethod
-    def load(cls, path: Path) -> "Model":
-        """The model in a run folder or a model folder.
+    def load(cls, path: Path | str) -> "Model":
+        """The model in a run folder, a model folder or a model file.
 
         Raises:
             UserError: no model there, another format, damaged files, or weights that do not fit their description.
         """
-        description = path / DESCRIPTION
-        if not description.is_file():
-            raise UserError(f"{path} holds no model: {DESCRIPTION} not found. {_hint(path)}")
-        with reading(path):
-            values = _description(path)
+        path = Path(path)
+        values, tensors = read_model(path)
         try:
-            recipe = recipe_from_dict(_of_training(values["recipe"]), where=str(description))
+            recipe = recipe_from_dict(_of_training(values["recipe"]), where=str(path))
             skeleton, built_for, info = Skeleton.from_dict(values["skeleton"]), values["encoder"], values["info"]
             sizes = built_for["persons"], built_for["frames"], built_for["coordinates"]
             encoder = build_encoder(skeleton, *sizes, recipe.encoder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Damaged(description, f"{type(error).__name__} {error}. {_again(path)}") from error
-        load_weights(encoder, path / WEIGHTS)
+            raise Damaged(path, f"its description has {type(error).__name__} {error}") from error
+        put_weights(encoder, tensors, path)
         return cls(encoder, recipe, info)
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and, last, ``model.json``; a model that is there is replaced whole.
+    def save(self, path: Path | str) -> None:
+        """Write the model: one file where the name ends in ``.safetensors``, otherwise a folder.
+
+        A model that is there is replaced whole. A file holds what use needs and says nothing of the paths of the
+        machine that it was trained on.
 
         Raises:
-            UserError: the files cannot be written; a model that was there is as it was.
+            UserError: it cannot be written; a model that was there is as it was.
         """
-        weights, description = folder / WEIGHTS, folder / DESCRIPTION
-        with (
-            writing(folder),
-            written_beside(weights) as new_weights,
-            written_beside(description) as new_description,
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-            save_tensors(self.encoder.state_dict(), new_weights)
-            write_text(new_description, sealed(self._values(checksum(new_weights))))
-            description.unlink(
-                missing_ok=True
-            )  # between here and the end there is no model, rather than half of two
-            os.replace(new_weights, weights)
-            os.replace(new_description, description)
-            sync(folder)
+        write_model(Path(path), self.encoder.state_dict(), self._description())
 
-    def _values(self, weights: str) -> dict[str, Any]:
-        """What ``model.json`` says; ``weights`` is the checksum of the other file."""
-        encoder = self.encoder
+    def _description(self) -> dict[str, Any]:
+        """Everything but the weights."""
+        encoder, data = self.encoder, replace(self.recipe.data, store="", feeds=())
         return {
-            "format": FORMAT,
             "version": __version__,
-            "weights": weights,
             "skeleton": self.skeleton.to_dict(),
             "encoder": {"persons": encoder.persons, "frames": encoder.frames, "coordinates": encoder.coordinates},
-            "recipe": recipe_to_dict(self.recipe, protocols=False),
+            "recipe": recipe_to_dict(replace(self.recipe, data=data), protocols=False),
             "info": self.info,
         }
 
@@ -129,7 +99,7 @@ class Model:
         self,
         clips: Clips,
         rows: NDArray[np.int64] | None = None,
-        batch: int = 256,
+        batch: int = 64,
         progress: Callable[[int, int], None] | None = None,
         change: Callable[[Batch], Batch] | None = None,
         precision: Precision = "float32",
@@ -216,45 +186,6 @@ def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
     )
 
 
-def _description(path: Path) -> dict[str, Any]:
-    """What ``model.json`` says, once both files of the model have been found undamaged."""
-    description, weights = path / DESCRIPTION, path / WEIGHTS
-    try:
-        values = read_json(description)
-        if values.get("format") == WITHOUT_CHECKSUMS:
-            return values
-        if values.get("format") != FORMAT:
-            raise UserError(
-                f"{description}: format {values.get('format')}, this version reads format {FORMAT} and "
-                f"{WITHOUT_CHECKSUMS}"
-            )
-        values = unsealed(description, values)
-        if not weights.is_file():
-            raise UserError(f"weights {weights} not found")
-        if checksum(weights) != values.get("weights"):
-            raise Damaged(weights, f"it does not match its checksum in {DESCRIPTION}")
-    except Damaged as error:
-        raise Damaged(error.path, f"{error.reason}. {_again(path)}") from error
-    return values
-
-
 def _of_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the training; older models also have those of protocols, which are no part of a model."""
     return {table: recipe[table] for table in TRAINING_TABLES if table in recipe}
-
-
-def _again(path: Path) -> str:
-    if (path / "config.toml").is_file():
-        return "skelact pretrain --resume writes it again from the last checkpoint"
-    return "Copy it again from where it came from"
-
-
-def _hint(path: Path) -> str:
-    if not path.is_dir():
-        return "There is no such folder."
-    seeds = sorted(child.name for child in path.glob("seed-*") if (child / DESCRIPTION).is_file())
-    if seeds:
-        return f"It is a run of several seeds: {', '.join(seeds)}."
-    if (path / "config.toml").is_file():
-        return "The run has not finished: skelact pretrain --resume continues it."
-    return "Expected a run folder or a model folder."

@@ -64,12 +64,13 @@ def misfits(own: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> list[str
     return wrong
 
 
-def load_weights(module: torch.nn.Module, path: Path) -> None:
-    """Strictly load a safetensors file: every name and shape must fit, or a ``UserError`` lists what does not."""
-    if not path.is_file():
-        raise UserError(f"weights {path} not found")
-    weights, _ = load_tensors(path)
+def put_weights(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Strictly put weights from a file into a module: what does not fit is listed.
+
+    Raises:
+        UserError: a name or shape that does not fit.
+    """
     wrong = misfits(module.state_dict(), weights)
     if wrong:
-        raise UserError(f"weights {path} do not fit: {'; '.join(wrong[:5])} ({len(wrong)} in all)")
-    module.load_state_dict(weights)
+        raise UserError(f"weights of {path} do not fit: {'; '.join(wrong[:5])} ({len(wrong)} in all)")
+    module.load_state_dict(dict(weights))

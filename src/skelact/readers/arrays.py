@@ -5,8 +5,9 @@ the user's to keep.
 """
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,37 @@ from skelact.readers.numpy_files import (
     read_header,
     read_member,
 )
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.sequences import Sequence
+from skelact.settings.schema import required, setting
 from skelact.skeletons import Skeleton, get_skeleton
 
 AXES = "TMVC"  # frames, persons, joints, coordinates: the order of ``Sequence.positions``
+Up = Literal["", "+x", "-x", "+y", "-y", "+z", "-z"]
+Unit = Literal["", "m", "cm", "mm", "px", "image"]
 NPY, ZIP = b"\x93NUMPY", b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class ArrayOptions:
+    """What has to be said about an array, and what can be."""
+
+    axes: str = required("a letter per axis: T frames, M persons (may be left out), V joints, C coordinates")
+    skeleton: str | Skeleton = required("of the joints: a name, or a TOML file that describes it")
+    fps: float = required("frames per second", above=0, high=100_000)
+    key: str = setting("", "which array of an .npz, where it has several")
+    zeros_missing: bool = setting(False, "whether a joint with all coordinates 0 was not observed")
+    confidence: bool = setting(
+        False, "whether the last coordinate is a confidence, 0 where a joint was not observed"
+    )
+    unit: Unit = setting("", "unit of the coordinates; the skeleton's where empty")
+    up: Up = setting("", "axis that points up; the skeleton's where empty")
+
+    def __post_init__(self) -> None:
+        """Letters and skeleton are checked before a file is opened, and a skeleton travels by value."""
+        _check_axes(self.axes)
+        if isinstance(self.skeleton, str):
+            object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
 
 
 def read_array(
@@ -36,6 +62,7 @@ def read_array(
     fps: float,
     key: str = "",
     zeros_missing: bool = False,
+    confidence: bool = False,
     unit: str = "",
     up: str = "",
 ) -> Sequence:
@@ -45,11 +72,13 @@ def read_array(
         path: ``.npy`` or ``.npz``.
         axes: a letter per axis of the array: T frames, M persons, V joints, C coordinates; M may be left out
             when there is one person. "CTVM" is what many published preprocessings write.
-        skeleton: layout of the joints, or its name.
+        skeleton: the joints, or the name of the skeleton, or a TOML file that describes it.
         fps: frames per second, Hz.
         key: which array of an ``.npz``; may be empty when it has only one.
         zeros_missing: whether a joint with all coordinates 0 was not measured. NaN always means so.
-        unit: unit of the coordinates; the skeleton's when empty.
+        confidence: whether the last coordinate is how sure the recorder was, 0 to 1, as in many arrays of what
+            OpenPose found; 0 means not observed.
+        unit: unit of the coordinates, one of ``UNITS``; the skeleton's when empty.
         up: axis that points up; the skeleton's when empty.
 
     Returns:
@@ -73,6 +102,9 @@ def read_array(
         raise FileError(path, f"the array is {array.shape}, which are not the {len(letters)} axes {letters!r}")
     with np.errstate(over="ignore"):
         positions = _in_order(array, letters).astype(np.float32)
+    sure = None
+    if confidence:
+        positions, sure = _without_confidence(path, positions)
     _check_shape(path, positions, layout)
     if np.isinf(positions).any():
         raise FileError(path, "the array has infinite coordinates; a joint that was not measured is NaN")
@@ -80,7 +112,24 @@ def read_array(
         positions = np.where((positions == 0).all(axis=-1, keepdims=True), np.float32(np.nan), positions)
     if np.isnan(positions).any(axis=-1).all():
         raise FileError(path, "nobody is in this recording: no joint was measured in any frame")
-    return Sequence(positions, layout, fps, name=path.stem, unit=unit, up=up)
+    return Sequence(positions, layout, fps, name=path.stem, confidence=sure, unit=unit, up=up)
+
+
+def _without_confidence(
+    path: Path, values: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Positions, NaN where the last coordinate says 0, and (T, M, V) that coordinate."""
+    if values.shape[3] not in (3, 4):
+        got = f"{values.shape[3]} coordinates"
+        raise FileError(path, f"the array has {got}; expected 2 or 3 and a confidence. Is confidence=true right?")
+    sure = np.nan_to_num(values[..., -1])
+    if (sure < 0).any() or (sure > 1.5).any():
+        span = f"from {sure.min():g} to {sure.max():g}"
+        raise FileError(
+            path, f"the last coordinate goes {span}; a confidence is 0 to 1. Is confidence=true right?"
+        )
+    sure = np.minimum(sure, np.float32(1))  # networks answer a little more than 1 now and then
+    return np.where(sure[..., None] == 0, np.float32(np.nan), values[..., :-1]), sure
 
 
 def _check_axes(axes: str) -> str:
@@ -145,10 +194,11 @@ def _looks_like_array(head: bytes) -> bool:
     return head.startswith((NPY, ZIP))
 
 
-READER = Reader(
+READER = FileReader(
     name="array",
     title="numpy array (.npy, .npz) with named axes",
     suffixes=(".npy", ".npz"),
-    sniff=_looks_like_array,
-    read=read_array,
+    sniffs=_looks_like_array,
+    read_file=read_array,
+    Options=ArrayOptions,
 )

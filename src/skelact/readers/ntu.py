@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.files import read_bytes
-from skelact.readers.reader import Reader
-from skelact.readers.text import ZERO, Words, numbers, read_words, shown, whole_number
+from skelact.readers.reader import FileReader
+from skelact.readers.text import Lines, numbers, read_lines, whole_number
 from skelact.sequences import Sequence
 from skelact.skeletons import NTU25
 
@@ -39,6 +39,7 @@ JOINTS = len(NTU25)
 BODY_VALUES = 10
 JOINT_VALUES = 12
 STATE = JOINT_VALUES - 1  # column of the tracking state
+STATES = ("0", "1", "2")
 CONFIDENCE = np.array([0.0, 0.5, 1.0], dtype=np.float32)  # not tracked, inferred, tracked
 START = re.compile(rb"\s*\d+\s*\n(0\s*\n)*\d+\s*\n\s*\d+([ \t]+\S+){9}\s*\n")
 BODY = np.dtype(
@@ -111,108 +112,108 @@ def _in_places(
 
 def _read_any(path: Path) -> tuple[int, NDArray[np.void]]:
     """Frames and bodies in a file, whatever its blanks and numbers look like; or what is wrong with it."""
-    words = read_words(path)
-    found = _find_bodies(words)
-    first = _first_words(words, found)
-    positions = numbers(words, first[..., None] + np.arange(3))
+    lines = read_lines(path)
+    found = _find_bodies(lines)
+    joints = _joint_lines(lines, found)
+    positions = numbers(lines, joints, 3).reshape(-1, JOINTS, 3)
     positions[(positions == 0).all(axis=-1)] = np.nan
     bodies = np.zeros(len(found.line), dtype=BODY)
     bodies["frame"], bodies["place"], bodies["identity"] = found.frame, found.place, found.identity
     bodies["positions"] = positions
-    bodies["states"] = _states(words, first + STATE)
+    bodies["states"] = _states(lines, joints)
     return found.frames, bodies
 
 
-def _find_bodies(words: Words) -> _Found:
-    found = _Found(whole_number(words, 0, "the number of frames"), [], [], [], [])
+def _find_bodies(lines: Lines) -> _Found:
+    found = _Found(whole_number(lines, 0, "the number of frames"), [], [], [], [])
     try:
-        _walk(words, found)
+        _walk(lines, found)
     except FileError:
-        _first_words(words, found)  # a joint's line that is wrong or lost, further up, may be the reason
+        _joint_lines(lines, found)  # a joint's line that is wrong or lost, further up, may be the reason
         raise
     if not found.line:
-        raise FileError(words.path, f"nobody is in this recording: {found.frames} frames, no body in any of them")
+        raise FileError(lines.path, f"nobody is in this recording: {found.frames} frames, no body in any of them")
     return found
 
 
-def _walk(words: Words, found: _Found) -> None:
+def _walk(lines: Lines, found: _Found) -> None:
     """Go through the frames and note where each body is."""
     frames, line = found.frames, 1
     for frame in range(frames):
-        if line >= words.lines:
-            raise _ends(words, f"the file announces {frames} frames and ends after {frame}")
-        count = whole_number(words, line, f"the number of bodies in frame {frame + 1}")
+        if line >= len(lines):
+            raise _ends(lines, f"the file announces {frames} frames and ends after {frame}")
+        count = whole_number(lines, line, f"the number of bodies in frame {frame + 1}")
         line += 1
         for place in range(count):
-            if line >= words.lines:
-                raise _ends(words, f"frame {frame + 1} announces {count} bodies, the file ends after {place}")
+            if line >= len(lines):
+                raise _ends(lines, f"frame {frame + 1} announces {count} bodies, the file ends after {place}")
             who = f"body {place + 1} of frame {frame + 1}"
-            identity = _identity(words, line, who)
-            if line + 2 + JOINTS > words.lines:
-                raise _ends(words, f"the file ends in {who}")
+            identity = _identity(lines, line, who)
+            if line + 2 + JOINTS > len(lines):
+                raise _ends(lines, f"the file ends in {who}")
             found.frame.append(frame)
             found.place.append(place)
             found.line.append(line + 2)
             found.identity.append(identity)
             line += 2 + JOINTS
-    if line < words.lines:
-        raise words.error(line, f"the file goes on after its {frames} frames: {shown(words, line)}")
+    if line < len(lines):
+        raise lines.error(line, f"the file goes on after its {frames} frames: {lines.shown(line)}")
 
 
-def _identity(words: Words, line: int, who: str) -> int:
+def _identity(lines: Lines, line: int, who: str) -> int:
     """Identity of the body whose header is in this line; checks the header and the number of joints after it."""
-    word, count = words.head(line)
-    final = line + 1 >= words.lines
+    word, count = lines.rows[line][0], len(lines.rows[line])
+    final = line + 1 >= len(lines)
     if final and count < BODY_VALUES:
-        raise _ends(words, f"the file ends in {who}")
+        raise _ends(lines, f"the file ends in {who}")
     if count != BODY_VALUES or not word.isdigit() or len(word) > 19 or int(word) >= 2**63:
-        reason = f"expected the {BODY_VALUES} values of {who}, its identity first, got {shown(words, line)}"
-        raise words.error(line, reason)
+        reason = f"expected the {BODY_VALUES} values of {who}, its identity first, got {lines.shown(line)}"
+        raise lines.error(line, reason)
     if final:
-        raise _ends(words, f"the file ends in {who}")
-    joints = whole_number(words, line + 1, f"the number of joints of {who}")
+        raise _ends(lines, f"the file ends in {who}")
+    joints = whole_number(lines, line + 1, f"the number of joints of {who}")
     if joints != JOINTS:
-        raise words.error(line + 1, f"{who} has {joints} joints, expected {JOINTS} (Kinect v2)")
+        raise lines.error(line + 1, f"{who} has {joints} joints, expected {JOINTS} (Kinect v2)")
     return int(word)
 
 
-def _first_words(words: Words, found: _Found) -> NDArray[np.int64]:
-    """(bodies, V) first word of each joint's line; every line has its 12 values."""
-    lines = np.array(found.line, dtype=np.int64)[:, None] + np.arange(JOINTS)
-    wrong = np.argwhere(words.counts[lines] != JOINT_VALUES)
-    if len(wrong):
-        body, joint = wrong[0]
-        line = int(lines[body, joint])
+def _joint_lines(lines: Lines, found: _Found) -> list[int]:
+    """(bodies x V) the line of each joint of each body; every one has its 12 values."""
+    joints = [first + joint for first in found.line for joint in range(JOINTS)]
+    for place, line in enumerate(joints):
+        count = len(lines.rows[line])
+        if count == JOINT_VALUES:
+            continue
+        body, joint = divmod(place, JOINTS)
         who = f"joint {joint + 1} of body {found.place[body] + 1} of frame {found.frame[body] + 1}"
-        if line == words.lines - 1:
-            raise _ends(words, f"the file ends in {who}")
-        raise words.error(line, f"{who} has {words.counts[line]} values, expected {JOINT_VALUES}")
-    first: NDArray[np.int64] = words.first[lines]
-    return first
+        if line == len(lines) - 1:
+            raise _ends(lines, f"the file ends in {who}")
+        raise lines.error(line, f"{who} has {count} values, expected {JOINT_VALUES}")
+    return joints
 
 
-def _states(words: Words, which: NDArray[np.int64]) -> NDArray[np.uint8]:
-    state = words.characters[words.starts[which]] - np.uint8(ZERO)  # others wrap round to large
-    wrong = np.argwhere((state >= len(CONFIDENCE)) | (words.ends[which] - words.starts[which] != 1))
-    if len(wrong):
-        word = int(which[tuple(wrong[0])])
-        text = words.word(word)[:30].decode("ascii", errors="replace")
-        raise words.error(words.line_of(word), f"the tracking state is {text!r}, expected 0, 1 or 2")
-    return state
+def _states(lines: Lines, joints: list[int]) -> NDArray[np.uint8]:
+    """(bodies, V) how well each joint was tracked."""
+    words = [lines.rows[line][STATE] for line in joints]
+    wrong = next((place for place, word in enumerate(words) if word not in STATES), None)
+    if wrong is not None:
+        said = f"the tracking state is {words[wrong][:30]!r}, expected 0, 1 or 2"
+        raise lines.error(joints[wrong], said)
+    return np.array([int(word) for word in words], dtype=np.uint8).reshape(-1, JOINTS)
 
 
-def _ends(words: Words, what: str) -> FileError:
-    return words.error(words.lines - 1, f"{what}. Truncated copy?")
+def _ends(lines: Lines, what: str) -> FileError:
+    return lines.error(len(lines) - 1, f"{what}. Truncated copy?")
 
 
 def _looks_like_ntu(head: bytes) -> bool:
     return START.match(head) is not None
 
 
-READER = Reader(
+READER = FileReader(
     name="ntu",
     title="NTU RGB+D skeleton text",
     suffixes=(".skeleton",),
-    sniff=_looks_like_ntu,
-    read=read_ntu,
+    sniffs=_looks_like_ntu,
+    read_file=read_ntu,
 )

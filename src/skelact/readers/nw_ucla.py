@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.files import read_bytes
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.sequences import Sequence
 from skelact.skeletons import KINECT20
 
@@ -105,10 +105,10 @@ def _looks_like_nw_ucla(head: bytes) -> bool:
     return head.lstrip().startswith(b"{") and b'"skeletons"' in head
 
 
-READER = Reader(
+READER = FileReader(
     name="nw-ucla",
     title="NW-UCLA JSON",
     suffixes=(".json",),
-    sniff=_looks_like_nw_ucla,
-    read=read_nw_ucla,
+    sniffs=_looks_like_nw_ucla,
+    read_file=read_nw_ucla,
 )

@@ -28,16 +28,17 @@ import numpy as np
 
 from skelact.errors import FileError
 from skelact.readers.files import read_head
-from skelact.readers.reader import Reader
-from skelact.readers.text import Words, check_lines, numbers, read_words, shown
+from skelact.readers.reader import FileReader
+from skelact.readers.text import Lines, read_lines, read_table
 from skelact.sequences import Segment, Sequence
+from skelact.settings.schema import setting
 from skelact.skeletons import NTU25
 
 FPS = 30.0
 PERSONS = 2
 VALUES = PERSONS * len(NTU25) * 3
 LABEL_ENDINGS = (".txt", ".label")
-WHOLE = re.compile(rb"[+-]?\d{1,9}(\.0*)?")
+WHOLE = re.compile(r"[+-]?\d{1,9}(\.0*)?", re.ASCII)
 LEVELS = 3  # so far above the folder of a skeleton file its label file is looked for
 CLASSES = (
     "bow",
@@ -107,6 +108,13 @@ class Labels:
     errors: tuple[FileError, ...]
 
 
+@dataclass(frozen=True)
+class PkuMmdOptions:
+    """What can be said about a recording."""
+
+    labels: str = setting("", "its label file; empty: looked for in folders beside; none: its labels are not read")
+
+
 def read_pku_mmd(path: Path, labels: str = "") -> Sequence:
     """Read a recording of PKU-MMD, whole, with its segments.
 
@@ -139,10 +147,8 @@ def read_skeletons(path: Path) -> Sequence:
     Raises:
         FileError: the file is broken, or nobody is in it.
     """
-    words = read_words(path, commas=True)
-    check_lines(words, VALUES, "numbers (2 people x 25 joints x 3)")
-    table = numbers(words, words.first[:-1, None] + np.arange(VALUES))
-    positions = table.reshape(len(table), PERSONS, len(NTU25), 3).astype(np.float32)
+    values = read_table(path, VALUES, "numbers (2 people x 25 joints x 3)")
+    positions = values.reshape(len(values), PERSONS, len(NTU25), 3).astype(np.float32)
     positions[(positions == 0).all(axis=(2, 3))] = np.nan
     if np.isnan(positions).all():
         raise FileError(path, "nobody is in this recording: every number is 0")
@@ -159,12 +165,12 @@ def read_labels(path: Path, frames: int) -> Labels:
     Raises:
         FileError: it cannot be opened, is empty or is not text.
     """
-    words = read_words(path, commas=True)
+    lines = read_lines(path, commas=True)
     segments: list[Segment] = []
     errors: list[FileError] = []
-    for line in range(words.lines):
+    for line in range(len(lines)):
         try:
-            segments.append(_segment(words, line, frames))
+            segments.append(_segment(lines, line, frames))
         except FileError as error:
             errors.append(error)
     return Labels(tuple(segments), tuple(errors))
@@ -211,28 +217,28 @@ def is_label_file(path: Path) -> bool:
     return any("label" in part.name.lower() for part in (path.parent, path.parent.parent))
 
 
-def _segment(words: Words, line: int, frames: int) -> Segment:
-    count = int(words.counts[line])
+def _segment(lines: Lines, line: int, frames: int) -> Segment:
+    count = len(lines.rows[line])
     if count not in (3, 4):
-        raise words.error(line, f"expected class,start,end,confidence, got {count} values: {shown(words, line)}")
-    number, start, end = (_whole(words, line, place) for place in range(3))
+        raise lines.error(line, f"expected class,start,end,confidence, got {count} values: {lines.shown(line)}")
+    number, start, end = (_whole(lines, line, place) for place in range(3))
     if not 1 <= number <= len(CLASSES):
-        raise words.error(line, f"class {number} is none of PKU-MMD's (1 to {len(CLASSES)})")
+        raise lines.error(line, f"class {number} is none of PKU-MMD's (1 to {len(CLASSES)})")
     if start < 0 or end < 0:
-        raise words.error(line, f"frames {start} to {end}: a frame number cannot be negative")
+        raise lines.error(line, f"frames {start} to {end}: a frame number cannot be negative")
     if end < start:
-        raise words.error(line, f"frames {start} to {end}: the end is before the start")
+        raise lines.error(line, f"frames {start} to {end}: the end is before the start")
     if end > frames or end == 0:
-        raise words.error(line, f"frames {start} to {end} are outside of the recording, which has {frames} frames")
+        raise lines.error(line, f"frames {start} to {end} are outside of the recording, which has {frames} frames")
     return Segment(max(start - 1, 0), end, CLASSES[number - 1])
 
 
-def _whole(words: Words, line: int, place: int) -> int:
+def _whole(lines: Lines, line: int, place: int) -> int:
     """A word of a line as a whole number; ``12.0`` is one."""
-    word = words.word(int(words.first[line]) + place)
+    word = lines.rows[line][place]
     if not WHOLE.fullmatch(word):
         what = ("the number of the class", "the first frame", "the last frame")[place]
-        raise words.error(line, f"expected {what}, a whole number: {shown(words, line)}")
+        raise lines.error(line, f"expected {what}, a whole number: {lines.shown(line)}")
     return int(float(word))
 
 
@@ -247,11 +253,12 @@ def _looks_like_pku_mmd(head: bytes) -> bool:
         return False
 
 
-READER = Reader(
+READER = FileReader(
     name="pku-mmd",
     title="PKU-MMD skeleton text",
     suffixes=(".txt", ".skeleton"),
-    sniff=_looks_like_pku_mmd,
-    read=read_pku_mmd,
+    sniffs=_looks_like_pku_mmd,
+    read_file=read_pku_mmd,
+    Options=PkuMmdOptions,
     called=r"(\d{4}|A\d\dN\d\d)-[LMR]\.(txt|skeleton)",
 )

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError
-from skelact.readers.reader import Reader
-from skelact.readers.text import Words, check_lines, numbers, read_words
+from skelact.readers.reader import FileReader
+from skelact.readers.text import read_lines, read_table
 from skelact.sequences import Sequence
 from skelact.skeletons import SBU15
 
@@ -44,11 +44,9 @@ def read_sbu(path: Path) -> Sequence:
         FileError: the file is broken, or nobody is in it.
     """
     path = Path(path)
-    words = read_words(path, commas=True)
-    check_lines(words, VALUES, "values (frame number, 2 people x 15 joints x 3)")
-    table = numbers(words, words.first[:-1, None] + np.arange(VALUES))
-    _check_frames(words, table[:, 0])
-    stored = table[:, 1:].reshape(len(table), PERSONS, len(SBU15), 3)
+    values = read_table(path, VALUES, "values (frame number, 2 people x 15 joints x 3)")
+    _check_frames(path, values[:, 0])
+    stored = values[:, 1:].reshape(len(values), PERSONS, len(SBU15), 3)
     missing = (stored == 0).all(axis=-1, keepdims=True)
     if missing.all():
         raise FileError(path, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
@@ -56,22 +54,24 @@ def read_sbu(path: Path) -> Sequence:
     return Sequence(positions, SBU15, FPS, name=path.stem)
 
 
-def _check_frames(words: Words, frames: NDArray[np.float64]) -> None:
+def _check_frames(path: Path, frames: NDArray[np.float64]) -> None:
     """Frames are numbered one after another: a line that was lost would pass unnoticed otherwise."""
     wrong = np.flatnonzero(np.diff(frames) != 1)
     if len(wrong):
         before, after = frames[wrong[0]], frames[wrong[0] + 1]
-        raise words.error(int(wrong[0]) + 1, f"frame {after:g} follows frame {before:g}. Were lines lost?")
+        raise read_lines(path, commas=True).error(
+            int(wrong[0]) + 1, f"frame {after:g} follows frame {before:g}. Were lines lost?"
+        )
 
 
 def _looks_like_sbu(head: bytes) -> bool:
     return head.split(b"\n", 1)[0].count(b",") == VALUES - 1
 
 
-READER = Reader(
+READER = FileReader(
     name="sbu",
     title="SBU Kinect Interaction skeleton text",
     suffixes=(".txt",),
-    sniff=_looks_like_sbu,
-    read=read_sbu,
+    sniffs=_looks_like_sbu,
+    read_file=read_sbu,
 )

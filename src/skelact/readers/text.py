@@ -1,7 +1,8 @@
-"""Words and numbers of text files, found with array arithmetic: a file of numbers costs about a millisecond."""
+"""Lines of words and numbers in text files, and errors that say in which line."""
 
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,72 +11,43 @@ from numpy.typing import NDArray
 from skelact.errors import FileError
 from skelact.readers.files import read_bytes
 
-Indices = NDArray[np.int64]
-
-LONGEST = 18  # characters of a plain decimal number; longer ones take the slow way
-DIGITS = 15  # so many digits make a whole number below 2**53, which float64 holds exactly
-TENS = 10.0 ** np.arange(LONGEST + 1)  # exact in float64 up to 10**22
-NEWLINE, SPACE, COMMA, PLUS, MINUS, DOT, ZERO = b"\n ,+-.0"
+LONGEST = 18  # digits of a whole number; more is no count of anything
+BLANKS = bytes(32 if code < 32 and code != 10 else code for code in range(256))  # control characters are blanks
+LARGEST = float(np.finfo(np.float32).max)
+SHOWN = 30  # characters of a line or word that an error shows
 
 
-@dataclass(frozen=True, eq=False)
-class Words:
-    """Where the words of a text lie. Blank lines are skipped.
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a text that are not blank.
 
     Args:
         path: the file, for errors.
-        data: the text, padded at both ends.
-        characters: (B,) uint8 the same.
-        starts: (W,) first character of each word.
-        ends: (W,) one behind the last character of each word.
-        first: (L + 1,) first word of each line, and one behind the last word.
-        number: (L,) 1-based number of each line in the file.
+        rows: the words of each line.
+        texts: the lines as they are.
+        number: 1-based number of each line in the file.
     """
 
     path: Path
-    data: bytes
-    characters: NDArray[np.uint8]
-    starts: Indices
-    ends: Indices
-    first: Indices
-    number: Indices
+    rows: list[list[str]]
+    texts: list[str]
+    number: list[int]
 
-    @cached_property
-    def lines(self) -> int:
-        """Number of lines that are not blank, L."""
-        return len(self.number)
-
-    @cached_property
-    def counts(self) -> Indices:
-        """(L,) number of words in each line."""
-        return np.diff(self.first)
-
-    @cached_property
-    def _heads(self) -> tuple[list[int], list[int], list[int]]:
-        """Start and end of the first word of each line, and the number of its words, where Python is fast."""
-        first = self.first[:-1]
-        return self.starts[first].tolist(), self.ends[first].tolist(), self.counts.tolist()
-
-    def head(self, line: int) -> tuple[bytes, int]:
-        """The first word of a line and the number of words in it."""
-        starts, ends, counts = self._heads
-        return self.data[starts[line] : ends[line]], counts[line]
-
-    def word(self, index: int) -> bytes:
-        """The characters of one word."""
-        return self.data[self.starts[index] : self.ends[index]]
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def error(self, line: int, reason: str) -> FileError:
         """An error in a line, counted from 0 among those that are not blank."""
-        return FileError(self.path, reason, int(self.number[line]))
+        return FileError(self.path, reason, self.number[line])
 
-    def line_of(self, word: int) -> int:
-        """Which line a word is in, counted from 0 among those that are not blank."""
-        return int(np.searchsorted(self.first, word, side="right")) - 1
+    def shown(self, line: int) -> str:
+        """The beginning of a line, for errors."""
+        text = self.texts[line].strip()
+        return repr(text[:SHOWN] + ("..." if len(text) > SHOWN else ""))
 
 
-def read_words(path: Path, *, commas: bool = False) -> Words:
-    """Find the words of a text file.
+def read_lines(path: Path, *, commas: bool = False) -> Lines:
+    """The lines of a text file.
 
     Args:
         path: the file.
@@ -87,118 +59,97 @@ def read_words(path: Path, *, commas: bool = False) -> Words:
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
     if b"\0" in data:
         raise FileError(path, "is not a text file")
-    data = b"\n" + data + b"\n" * LONGEST
-    text = np.frombuffer(data, dtype=np.uint8)
-    blank = text <= SPACE
-    if commas:
-        blank |= text == COMMA
-    edges = np.flatnonzero(blank[1:] != blank[:-1])
-    edges += 1
-    starts, ends = edges[::2], edges[1::2]
-    first = np.searchsorted(starts, np.flatnonzero(text == NEWLINE))
-    if not len(starts):
+    texts = data.translate(BLANKS).decode("ascii", errors="replace").split("\n")
+    rows = [(text.replace(",", " ") if commas else text).split() for text in texts]
+    filled = [place for place, row in enumerate(rows) if row]
+    if not filled:
         raise FileError(path, "is not a text file")
-    filled = np.flatnonzero(np.diff(first))
-    return Words(path, data, text, starts, ends, np.append(first[filled], len(starts)), filled + 1)
+    return Lines(
+        path,
+        [rows[place] for place in filled],
+        [texts[place] for place in filled],
+        [place + 1 for place in filled],
+    )
 
 
-def whole_number(words: Words, line: int, what: str) -> int:
+def whole_number(lines: Lines, line: int, what: str) -> int:
     """The only word of a line as a whole number >= 0.
 
     Raises:
         FileError: more words, not a whole number; ``what`` says what was expected.
     """
-    word, count = words.head(line)
-    if count != 1 or not word.isdigit() or len(word) > LONGEST:
-        raise words.error(line, f"expected {what}, got {shown(words, line)}")
-    return int(word)
+    row = lines.rows[line]
+    if len(row) != 1 or not row[0].isdigit() or len(row[0]) > LONGEST:
+        raise lines.error(line, f"expected {what}, got {lines.shown(line)}")
+    return int(row[0])
 
 
-def shown(words: Words, line: int) -> str:
-    """The beginning of a line, for errors."""
-    first, last = words.first[line], words.first[line + 1]
-    text = words.data[words.starts[first] : words.ends[last - 1]]
-    start = text[:30].decode("ascii", errors="replace")
-    return repr(start + ("..." if len(text) > 30 else ""))
-
-
-def numbers(words: Words, which: Indices) -> NDArray[np.float64]:
-    """The values of some words, the same as ``float`` gives.
-
-    Digits make a whole number, which is divided by a power of ten: both are exact in float64, so the quotient
-    is the float64 nearest to the decimal. Words that are no plain decimals (exponents, ``nan``) take the slow way.
+def numbers(lines: Lines, which: Iterable[int], count: int) -> NDArray[np.float64]:
+    """The first ``count`` words of some lines as numbers.
 
     Args:
-        words: the text.
-        which: indices of words, any shape.
+        lines: the text; these lines have at least ``count`` words.
+        which: lines, counted from 0 among those that are not blank.
+        count: how many words of each.
 
     Returns:
-        Values of the shape of ``which``; NaN only where the file says ``nan``, never infinite.
+        (lines, count), NaN only where the file says ``nan``, never infinite.
 
     Raises:
         FileError: a word is not a number, or too large for float32.
     """
-    start = words.starts[which].ravel()
-    length = words.ends[which].ravel() - start
-    values = np.zeros(0) if not len(start) else _decimals(words, which, start, length)
-    with np.errstate(invalid="ignore"):
-        too_large = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
-    if len(too_large):
-        raise _bad(words, int(which.ravel()[too_large[0]]), "is not a finite number")
-    return values.reshape(which.shape)
-
-
-def _decimals(words: Words, which: Indices, start: Indices, length: Indices) -> NDArray[np.float64]:
-    width = min(int(length.max()), LONGEST)
-    characters = np.empty((width, len(start)), dtype=np.uint8)
-    for place in range(width):
-        np.take(words.characters, start + place, out=characters[place])
-    places = np.arange(width, dtype=np.uint8)[:, None]
-    inside = places < np.minimum(length, 255).astype(np.uint8)
-    digit = characters - np.uint8(ZERO)  # wraps round to 10 or more for all that are no digits
-    is_digit = (digit < 10) & inside
-    is_dot = (characters == DOT) & inside
-    negative = characters[0] == MINUS
-    digits, dots, dot_at = (np.add.reduce(x, axis=0, dtype=np.uint8) for x in (is_digit, is_dot, is_dot * places))
-    plain = (digits + dots + (negative | (characters[0] == PLUS)) == length) & (dots <= 1)
-    plain &= (digits >= 1) & (digits <= DIGITS)
-    mantissa = np.zeros(len(start), dtype=np.int64)
-    for row, used in zip(digit, is_digit, strict=True):
-        mantissa = np.where(used, mantissa * 10 + row, mantissa)
-    decimals = np.where(dots > 0, length - 1 - dot_at, 0)
-    values: NDArray[np.float64] = mantissa / TENS[np.clip(decimals, 0, LONGEST)]
-    values[negative] *= -1
-    for odd in np.flatnonzero(~plain):
-        values[odd] = _slow(words, int(which.flat[odd]))
-    return values
-
-
-def _slow(words: Words, index: int) -> float:
-    word = words.word(index)
-    if b"_" in word:  # float() admits 1_000, which no recorder writes
-        raise _bad(words, index, "is not a number")
+    rows = list(which)
+    words = [word for line in rows for word in lines.rows[line][:count]]
     try:
-        return float(word)
-    except ValueError as error:
-        raise _bad(words, index, "is not a number") from error
+        values = np.array([float(word) for word in words])
+        with np.errstate(invalid="ignore"):
+            good = not (np.abs(values) > LARGEST).any() and "_" not in "".join(words)
+    except ValueError:
+        good = False
+    if not good:
+        place, reason = next((place, why) for place, word in enumerate(words) if (why := _wrong(word)))
+        raise lines.error(rows[place // count], f"{words[place][:SHOWN]!r} {reason}")
+    return values.reshape(len(rows), count)
 
 
-def _bad(words: Words, index: int, reason: str) -> FileError:
-    text = words.word(index)[:30].decode("ascii", errors="replace")
-    return words.error(words.line_of(index), f"{text!r} {reason}")
+def read_table(path: Path, values: int, what: str) -> NDArray[np.float64]:
+    """All numbers of a text file with so many in every line, parted by spaces or commas.
 
+    Args:
+        path: the file.
+        values: numbers in a line.
+        what: they are, for errors.
 
-def check_lines(words: Words, values: int, what: str) -> None:
-    """Every line has so many values.
+    Returns:
+        (lines, values), NaN only where the file says ``nan``, never infinite.
 
     Raises:
-        FileError: naming the first line that has not; a short last line is told as a truncated copy.
+        FileError: naming the first line that has more or fewer; a short last line means a truncated copy. Or as in
+            ``read_lines`` and ``numbers``.
     """
-    wrong = np.flatnonzero(words.counts != values)
-    if not len(wrong):
-        return
-    line = int(wrong[0])
-    expected = f"expected {values} {what}"
-    if line == words.lines - 1 and line > 0 and words.counts[line] < values:
-        raise words.error(line, f"{expected}, the file ends after {words.counts[line]}. Truncated copy?")
-    raise words.error(line, f"{expected}, got {words.counts[line]}: {shown(words, line)}")
+    try:
+        found = np.loadtxt(io.BytesIO(read_bytes(path).replace(b",", b" ")), comments=None, ndmin=2)
+        if found.shape[1] == values and not (np.abs(found) > LARGEST).any():
+            return found
+    except ValueError:
+        pass  # the slow way says in which line and what
+    lines = read_lines(path, commas=True)
+    for line, row in enumerate(lines.rows):
+        if len(row) == values:
+            continue
+        expected = f"expected {values} {what}"
+        if line == len(lines) - 1 and line > 0 and len(row) < values:
+            raise lines.error(line, f"{expected}, the file ends after {len(row)}. Truncated copy?")
+        raise lines.error(line, f"{expected}, got {len(row)}: {lines.shown(line)}")
+    return numbers(lines, range(len(lines)), values)
+
+
+def _wrong(word: str) -> str:
+    """Why a word is no number that can be used; empty where it is one."""
+    try:
+        value = float(word)
+    except ValueError:
+        return "is not a number"
+    if "_" in word:  # float() admits 1_000, which no recorder writes
+        return "is not a number"
+    return "is not a finite number" if abs(value) > LARGEST else ""

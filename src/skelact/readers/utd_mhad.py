@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.readers.files import read_head
-from skelact.readers.reader import Reader
+from skelact.readers.reader import FileReader
 from skelact.sequences import Sequence
 from skelact.skeletons import KINECT20
 
@@ -79,10 +79,10 @@ def _looks_like_matlab(head: bytes) -> bool:
     return head.startswith(b"MATLAB 5.0 MAT-file")
 
 
-READER = Reader(
+READER = FileReader(
     name="utd-mhad",
     title="UTD-MHAD skeleton MATLAB file",
     suffixes=(".mat",),
-    sniff=_looks_like_matlab,
-    read=read_utd_mhad,
+    sniffs=_looks_like_matlab,
+    read_file=read_utd_mhad,
 )

@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
 from skelact.errors import UserError
@@ -27,12 +29,13 @@ def in_order(
     Args:
         function: of a module, so that other processes find it.
         tasks: its arguments.
-        processes: that work; 1: this one alone.
+        processes: that work; 1: this one alone. It is alone, too, where the program is no file that others could
+            load, as with ``python -``.
 
     Raises:
         UserError: a process was ended from outside.
     """
-    if processes == 1:
+    if processes == 1 or not _main_can_be_imported():
         for task in tasks:
             yield from function(*task)
         return
@@ -49,10 +52,26 @@ def in_order(
     except BrokenProcessPool as error:
         raise UserError(
             "a working process was ended from outside (out of memory?). What was done is kept: run the same "
-            "command again to go on, with fewer --processes"
+            f"command again to go on, with fewer --processes{_without_guard()}"
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _main_can_be_imported() -> bool:
+    """Whether other processes can load the program that runs: they do where it is a file."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    return getattr(main, "__spec__", None) is not None or file is None or Path(file).is_file()
+
+
+def _without_guard() -> str:
+    """What else may be the reason, where the program is a script of the user's."""
+    main = sys.modules["__main__"]
+    script = getattr(main, "__spec__", None) is None and getattr(main, "__file__", None)
+    if script and Path(script).stem == "skelact":  # the command itself, which has it
+        return ""
+    return f'. Or {script} lacks the line if __name__ == "__main__": above its first command' if script else ""
 
 
 def _start_worker(plugins: LoadedPlugins) -> None:

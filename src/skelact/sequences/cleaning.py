@@ -152,7 +152,7 @@ def to_rest_size(sequence: Sequence) -> Sequence:
     """
     factor = _size_factor(sequence)
     if factor is None:
-        return _moved(sequence, sequence.positions, "to_rest_size: skipped, no bone was observed")
+        return _moved(sequence, sequence.positions, f"to_rest_size: skipped, {_no_size(sequence)}")
     return _moved(sequence, sequence.positions * factor, "to_rest_size()", unit="m")
 
 
@@ -167,7 +167,7 @@ def to_rest_bones(sequence: Sequence) -> Sequence:
         return _moved(sequence, sequence.positions, "to_rest_bones: skipped, positions are flat")
     factor = _size_factor(sequence)
     if factor is None:
-        return _moved(sequence, sequence.positions, "to_rest_bones: skipped, no bone was observed")
+        return _moved(sequence, sequence.positions, f"to_rest_bones: skipped, {_no_size(sequence)}")
     skeleton = sequence.skeleton
     recorded = sequence.positions * factor
     near, moved = recorded.copy(), recorded.copy()  # of each joint: itself or its nearest observed ancestor
@@ -479,6 +479,8 @@ def _filled(tracks: NDArray[np.floating], observed: NDArray[np.bool_], longest: 
 
 def _size_factor(sequence: Sequence) -> np.float32 | None:
     """How many times larger the rest pose is than the main person; None where no bone was observed."""
+    if not sequence.skeleton.has_rest:
+        return None
     child, parent = np.array(sequence.skeleton.bones).T
     person = sequence.positions[:, 0].astype(np.float64)
     lengths = np.linalg.norm(person[:, child] - person[:, parent], axis=-1)  # (T, bones)
@@ -486,6 +488,11 @@ def _size_factor(sequence: Sequence) -> np.float32 | None:
     rest = np.linalg.norm(sequence.skeleton.rest[child] - sequence.skeleton.rest[parent], axis=-1)
     size = np.nanmedian(lengths[:, known], axis=0).sum() if known.any() else 0.0
     return np.float32(rest[known].sum() / size) if size > 0 else None
+
+
+def _no_size(sequence: Sequence) -> str:
+    """Why there is no factor."""
+    return "no bone was observed" if sequence.skeleton.has_rest else "the skeleton has no rest pose"
 
 
 def _root_first(skeleton: Skeleton) -> list[int]:

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skelact.sequences.cleaning import METRES
 from skelact.sequences.sequence import Sequence
 from skelact.sequences.store import Store
 
 SHORT_FRAMES = 5  # a clip of fewer frames shows hardly an action
 LONG_GAP_SECONDS = 1.0  # a person missing for longer in the middle of a clip
 NAMED = 3  # sequences that a finding names
+SIZED = 20  # sequences in which people are measured
+TOO_LARGE = 10.0  # times the rest pose: no human size
+TOO_SMALL = 0.1  # and so little of it
+NO_SIZE = 1e-4  # less is no body at all
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,41 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
     }
     found = [] if store.info["complete"] else [Finding("unfinished", UNFINISHED, ())]
     found += _findings(looks, store.skeleton.joints)
+    found += [Finding("size", text, ()) for text in size_of_people(store)]
     for split in store.splits:
         found += _in_both_parts(looks, store.columns[f"split_{split}"], split)
     return Summary(values, tuple(found))
 
 
 UNFINISHED = "The import was interrupted; the same command goes on where it stopped."
+
+
+def size_of_people(store: Store) -> list[str]:
+    """A sentence where people are of no human size, so that the unit must be another; none where all is well.
+
+    The bones of some sequences are compared with the skeleton's rest pose. Nothing can be said of positions in a
+    picture, or of a skeleton without a rest pose.
+    """
+    skeleton = store.skeleton
+    if store.coordinates != 3 or store.unit not in METRES or not skeleton.has_rest:
+        return []
+    child, parent = np.array(skeleton.bones).T
+    rest = np.linalg.norm(skeleton.rest[child] - skeleton.rest[parent], axis=1)
+    sizes = []
+    for row in np.linspace(0, len(store) - 1, min(SIZED, len(store)), dtype=int).tolist():
+        person = store.positions(row)[:, 0]
+        lengths = np.linalg.norm(person[:, child] - person[:, parent], axis=-1)
+        seen = ~np.isnan(lengths)
+        if seen.any():
+            sizes.append(lengths[seen].sum() / np.broadcast_to(rest, lengths.shape)[seen].sum())
+    size = float(np.median(sizes)) * METRES[store.unit] if sizes else 1.0
+    if TOO_SMALL < size < TOO_LARGE or size < NO_SIZE:
+        return []
+    tall = np.ptp(skeleton.rest[:, 1]) * size
+    return [
+        f"People are about {tall:,.3g} m tall where the unit is {store.unit}. Another unit? Import again with it, "
+        "such as --option unit=mm"
+    ]
 
 
 def summarise_sequence(sequence: Sequence) -> Summary:

@@ -37,7 +37,20 @@ def setting(
     """
     bounds = {"low": low, "above": above, "high": high, "below": below}
     limits = {name: bound for name, bound in bounds.items() if bound is not None}
-    return dataclasses.field(default=default, metadata={"about": about, "limits": limits})
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return dataclasses.field(**given, metadata={"about": about, "limits": limits})
+
+
+def required(about: str, **limits: float) -> Any:
+    """A field that has to be given; ``missing`` says which ones are not. Limits as in ``setting``."""
+    return setting(dataclasses.MISSING, about, **limits)
+
+
+def missing(kind: type, values: Mapping[str, Any]) -> list[str]:
+    """Names of the fields that have to be given and are not among ``values``."""
+    fields = dataclasses.fields(kind)
+    needed = [one.name for one in fields if one.default is one.default_factory is dataclasses.MISSING]
+    return [name for name in needed if name not in values]
 
 
 # A group that is one of several, by its `name`: base class -> name -> dataclass. `add_choice` fills it.
@@ -158,7 +171,7 @@ def _typed(hint: Any, value: Any, where: str, key: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE:
         return float(value)
     if origin is tuple or not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        expected = "a list" if origin is tuple else hint.__name__
+        expected = "a list" if origin is tuple else getattr(hint, "__name__", str(hint))
         raise UserError(f"{where}: {key} must be {expected}, got {shown(value)}")
     if isinstance(value, str) and not _can_be_kept(value):
         raise UserError(f"{where}: {key} must be text without NUL, in UTF-8, got {shown(value)}")

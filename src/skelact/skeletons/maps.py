@@ -21,8 +21,11 @@ _SIDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "hand": (("wrist",),),
     "hand_tip": (("hand",),),
     "thumb": (("hand",),),
-    "ankle": (("foot",),),
-    "foot": (("ankle",),),
+    "ankle": (("foot",), ("heel",), ("big_toe",)),
+    "foot": (("big_toe",), ("ankle",)),
+    "big_toe": (("foot",),),
+    "small_toe": (("big_toe",),),
+    "heel": (("ankle",),),
 }
 _TRUNK: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "pelvis": (("left_hip", "right_hip"),),
@@ -30,6 +33,13 @@ _TRUNK: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "torso": (("pelvis", "chest"), ("spine",)),
     "chest": (("spine", "neck"), ("neck",), ("left_shoulder", "right_shoulder")),
     "neck": (("chest", "head"), ("chest",)),
+    "head": (("left_ear", "right_ear"), ("nose",)),
+    "nose": (("left_eye", "right_eye"), ("head",)),
+}
+_FACE: Mapping[str, tuple[tuple[str, ...], ...]] = {  # nothing tells the two sides of a face apart
+    f"{side}_{joint}": ((f"{side}_{other}",), ("nose",), ("head",))
+    for side in ("left", "right")
+    for joint, other in (("eye", "ear"), ("ear", "eye"))
 }
 MADE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
     **_TRUNK,
@@ -38,6 +48,7 @@ MADE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
         for side in ("left", "right")
         for joint, choices in _SIDED.items()
     },
+    **_FACE,
 }
 
 
@@ -104,19 +115,21 @@ def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
     """The map from one layout to another, by the names of their joints.
 
     Raises:
-        UserError: no joint of the target can be made.
+        UserError: less than half of the target's joints can be made.
     """
     weights = np.zeros((len(target), len(source)))
     for row, joint in enumerate(target.joints):
-        found = _made_of(joint, source, target, ())
-        if found is not None:
-            weights[row] = found
-    if not weights.any():
+        parts = _made_of(joint, source, target, ())
+        if parts is not None:
+            weights[row] = parts
+    found = JointMap(source, target, weights)
+    if 2 * len(found.missing) > len(target):
         raise UserError(
-            f"skeletons {source.name} and {target.name} have no joint in common: {', '.join(source.joints)}; "
-            f"{', '.join(target.joints)}"
+            f"skeleton {source.name} tells the places of {len(target) - len(found.missing)} of the {len(target)} "
+            f"joints of {target.name}, at least half are needed. It has {', '.join(source.joints)}; it lacks "
+            f"{', '.join(found.missing)}. Joints are matched by their names"
         )
-    return JointMap(source, target, weights)
+    return found
 
 
 def _made_of(joint: str, source: Skeleton, target: Skeleton, asked: tuple[str, ...]) -> NDArray[np.float64] | None:
@@ -144,9 +157,11 @@ def _between(
     target: Skeleton,
 ) -> float:
     """How far from the first to the second a joint lies, 0 to 1, in the rest poses; the middle where unknown."""
-    if joint not in target.joints:
+    if joint not in target.joints or not (source.has_rest and target.has_rest):
         return 0.5
     place = target.rest[target.index(joint)].astype(float)
     first, second = (part @ source.rest for part in parts)
     bone = second - first
+    if not bone.any():
+        return 0.5
     return float(np.clip((place - first) @ bone / (bone @ bone), 0.0, 1.0))

@@ -1,6 +1,6 @@
 """What a body is made of: joints, bones, sides and parts, and what follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skelact.errors import UserError
 
 AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
+UNITS = ("m", "cm", "mm", "px", "image")  # image: a share of the picture's width and height
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +22,15 @@ class Skeleton:
     +y up, the body's right side at +x, so it faces -z, whatever the axes of recordings are.
 
     Args:
-        name: key of the layout in ``SKELETONS``.
+        name: key of the skeleton in ``SKELETONS``.
         joints: one name per joint, the same word for the same joint in every layout.
         parents: parent of each joint; the root is its own parent.
         parts: names of body parts and the joints in them; every joint is in exactly one.
         centre: the joint that stands for the place of the person.
         up: axis that points up in recordings of this layout, one of ``AXES``.
-        unit: unit of the coordinates.
-        rest: (V, 3) a standing adult, metres.
+        unit: unit of the coordinates, one of ``UNITS``.
+        rest: (V, 3) a standing adult, metres; all zeros where nobody measured one, as of a skeleton of your own.
+        pairs: joints that are each other's counterparts on the other side; derived from names where empty.
 
     Raises:
         UserError: the table contradicts itself (a cycle, an unknown joint, wrong lengths).
@@ -42,6 +44,7 @@ class Skeleton:
     up: str
     unit: str
     rest: NDArray[np.float32]
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.joints)
@@ -53,6 +56,8 @@ class Skeleton:
             )
         if self.up not in AXES:
             raise UserError(f"skeleton {self.name}: up is {self.up!r}, expected one of {', '.join(AXES)}")
+        if self.unit not in UNITS:
+            raise UserError(f"skeleton {self.name}: unit is {self.unit!r}, expected one of {', '.join(UNITS)}")
         if sorted(j for part in self.parts.values() for j in part) != list(range(count)):
             raise UserError(f"skeleton {self.name}: every joint must be in exactly one part")
         if not all(0 <= parent < count for parent in self.parents):
@@ -102,16 +107,20 @@ class Skeleton:
     def mirror(self) -> NDArray[np.int64]:
         """(V,) for each joint its counterpart on the other side, itself where it has none.
 
-        Derived from the names: ``left_x`` and ``right_x`` are counterparts.
+        As ``pairs`` says, else by the names: ``left_x`` and ``right_x`` are counterparts.
         """
-        place = {name: j for j, name in enumerate(self.joints)}
-        other = {"left": "right", "right": "left"}
-        order = list(range(len(self)))
-        for j, name in enumerate(self.joints):
-            side, _, rest = name.partition("_")
-            if side in other:
-                order[j] = place.get(f"{other[side]}_{rest}", j)
-        return np.array(order, dtype=np.int64)
+        if not self.pairs:
+            return mirror_by_name(self.joints)
+        order = np.arange(len(self), dtype=np.int64)
+        for one, other in self.pairs:
+            first, second = self.index(one), self.index(other)
+            order[first], order[second] = second, first
+        return order
+
+    @cached_property
+    def has_rest(self) -> bool:
+        """Whether somebody said how a standing body measures."""
+        return bool(self.rest.any())
 
     @cached_property
     def across(self) -> tuple[tuple[int, int], ...]:
@@ -155,6 +164,7 @@ class Skeleton:
             "up": self.up,
             "unit": self.unit,
             "rest": np.round(self.rest.astype(float), 6).tolist(),
+            **({"pairs": [list(pair) for pair in self.pairs]} if self.pairs else {}),
         }
 
     @classmethod
@@ -169,7 +179,20 @@ class Skeleton:
             up=values["up"],
             unit=values["unit"],
             rest=np.asarray(values["rest"], dtype=np.float32).reshape(-1, 3),
+            pairs=tuple((one, other) for one, other in values.get("pairs", ())),
         )
+
+
+def mirror_by_name(joints: Sequence[str]) -> NDArray[np.int64]:
+    """(V,) for each joint its counterpart: of ``left_x`` that is ``right_x``; itself where there is none."""
+    place = {name: j for j, name in enumerate(joints)}
+    other = {"left": "right", "right": "left"}
+    order = list(range(len(joints)))
+    for j, name in enumerate(joints):
+        side, _, rest = name.partition("_")
+        if side in other:
+            order[j] = place.get(f"{other[side]}_{rest}", j)
+    return np.array(order, dtype=np.int64)
 
 
 def from_table(

@@ -83,12 +83,13 @@ def pretrain(
         keep_freed_memory()
         stop = stack.enter_context(_stop_signals())
         stack.enter_context(torch.random.fork_rng())
+        fit: dict[str, float] = {}
         if isinstance(method, ClosedFormMethod):
-            _fit(method, parts[0], run, recipe, where)
+            fit = _fit(method, parts[0], recipe, where)
         else:
             events = stack.enter_context(EventLog(run.path / "events"))
             Training(run, recipe, method, parts, where).go(stop, events, progress, warn)
-        return _keep(method, store, parts[0], recipe, run)
+        return _keep(method, store, parts[0], recipe, run, fit)
 
 
 def completed(recipe: Recipe, store: Store, feeds: Mapping[str, Clips]) -> Recipe:
@@ -124,18 +125,18 @@ def prepare(
     return method.to(device).train(), parts
 
 
-def _fit(method: ClosedFormMethod, feed: Feed, run: Run, recipe: Recipe, device: torch.device) -> None:
-    """One pass over the clips, in the order of the store."""
+def _fit(method: ClosedFormMethod, feed: Feed, recipe: Recipe, device: torch.device) -> dict[str, float]:
+    """One pass over the clips, in the order of the store; what the method says of it."""
     size, persons = recipe.train.batch, recipe.data.persons
 
     def batches() -> Iterator[Batch]:
         for start in range(0, len(feed.rows), size):
             yield feed.load(feed.rows[start : start + size], persons).to(device)
 
-    run.log({"epoch": 1} | method.fit(batches()))
+    return method.fit(batches())
 
 
-def _keep(method: Method, store: Store, feed: Feed, recipe: Recipe, run: Run) -> Model:
+def _keep(method: Method, store: Store, feed: Feed, recipe: Recipe, run: Run, fit: Mapping[str, float]) -> Model:
     """Write the model; the last thing that a training does."""
     info = describe(store) | {
         "split": recipe.data.split,
@@ -143,6 +144,7 @@ def _keep(method: Method, store: Store, feed: Feed, recipe: Recipe, run: Run) ->
         "clips": len(feed.rows),
         "epochs": recipe.train.epochs,
         "seed": recipe.train.seed,
+        **({"fit": dict(fit)} if fit else {}),
     }
     model = Model(method.encoder, recipe, info)
     model.save(run.path)

@@ -266,8 +266,8 @@ def test_an_interrupted_import_goes_on(tmp_path: Path) -> None:
 
 
 def test_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skelact.importing.run.FEW_FILES", 2)
-    monkeypatch.setattr("skelact.importing.run.CHUNK", 2)
+    monkeypatch.setattr("skelact.importing.sources.FEW_FILES", 2)
+    monkeypatch.setattr("skelact.importing.sources.CHUNK", 2)
     source = put_agcn(tmp_path / "xsub")
     import_recordings(source, tmp_path / "two", format="agcn", dataset="ntu60", processes=2)
     assert Store(tmp_path / "two").fingerprint == taken(source, tmp_path / "one", "agcn").fingerprint
@@ -496,3 +496,18 @@ def test_every_format_fits_every_benchmark_of_its_joints(tmp_path: Path) -> None
     store = taken(put_agcn(tmp_path / "xsub"), tmp_path / "out", "agcn", "ntu120")
     assert store.classes == DATASETS["ntu120"].classes
     assert store.splits == ("xset", "xsub")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fps": "thirty"}, "format agcn: fps must be float, got 'thirty'"),
+        ({"fps": 0}, "format agcn: fps must be above 0 and at most 100000, got 0.0"),
+        ({"axes": "TVC"}, "unknown option of format agcn 'axes'. Known: fps, skeleton, split"),
+        ({"split": 3}, "format agcn: split must be str, got 3"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        taken(put_agcn(tmp_path / "xsub"), tmp_path / "out", "agcn", options=options)
+    assert str(caught.value) == message

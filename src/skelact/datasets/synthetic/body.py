@@ -52,7 +52,7 @@ _LIMBS = {
     "hand": _Segment("forearm", ("hand", "hand_tip", "thumb"), ("wrist",), None, (1, 1, 1)),
     "thigh": _Segment("pelvis", ("knee",), ("hip",), (0.09, 0.92, 0.0), (1, 1, 1)),
     "shank": _Segment("thigh", ("ankle",), ("knee",), (0.10, 0.50, -0.01), (-1, 1, 1)),
-    "foot": _Segment("shank", ("foot", "toe", "heel"), ("ankle",), None, (1, 1, 1)),
+    "foot": _Segment("shank", ("foot", "toe", "big_toe", "small_toe", "heel"), ("ankle",), None, (1, 1, 1)),
 }
 
 SEGMENTS = (*_MIDDLE, *(f"{side}_{limb}" for limb in _LIMBS for side in SIDES))

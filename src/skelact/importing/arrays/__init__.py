@@ -1,8 +1,8 @@
-"""Packs: the arrays that a benchmark is passed around in, preprocessed by somebody, with labels and split."""
+"""Preprocessed arrays: what a benchmark is passed around in, preprocessed by somebody, with labels and split."""
 
 from skelact.importing.arrays import agcn, aimclr, ctr_gcn
-from skelact.importing.arrays.preprocessed import Chunk, Pack, PackFormat
+from skelact.importing.arrays.preprocessed import ArrayFormat, Chunk, Preprocessed
 
-PACKS = {one.name: one for one in (agcn.FORMAT, ctr_gcn.FORMAT, aimclr.FORMAT)}
+ARRAY_FORMATS = {one.name: one for one in (agcn.FORMAT, ctr_gcn.FORMAT, aimclr.FORMAT)}
 
-__all__ = ["PACKS", "Chunk", "Pack", "PackFormat"]
+__all__ = ["ARRAY_FORMATS", "ArrayFormat", "Chunk", "Preprocessed"]

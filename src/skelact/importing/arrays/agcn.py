@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError
-from skelact.importing.arrays.preprocessed import PackFormat, Part, cut_zeros, find_parts, make_part, with_lengths
+from skelact.importing.arrays.preprocessed import ArrayFormat, Part, cut_zeros, find_parts, make_part, with_lengths
 from skelact.importing.arrays.stored import open_npy
 from skelact.readers.unpickling import read_pickle
 
@@ -82,7 +82,7 @@ def _part(part: str, path: Path) -> Part:
     return with_lengths(found, stored.rows(0, stored.shape[0] if stored.shape else 0), lengths)
 
 
-FORMAT = PackFormat(
+FORMAT = ArrayFormat(
     name="agcn",
     title="(clips, 3, frames, joints, people)",
     preprocessing="agcn arrays",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError
 from skelact.importing.arrays.agcn import read_labels, unfold
-from skelact.importing.arrays.preprocessed import PackFormat, Part, cut_zeros, find_parts, make_part
+from skelact.importing.arrays.preprocessed import ArrayFormat, Part, cut_zeros, find_parts, make_part
 from skelact.importing.arrays.stored import open_npy
 
 ENDING = "_position.npy"
@@ -41,7 +41,7 @@ def _part(part: str, path: Path) -> Part:
     return make_part(part, open_npy(path), stored.rows(0, stored.shape[0] if stored.shape else 0), plain)
 
 
-FORMAT = PackFormat(
+FORMAT = ArrayFormat(
     name="aimclr",
     title="(clips, 3, 50, joints, people)",
     preprocessing="aimclr 50 frames",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
-from skelact.importing.arrays.preprocessed import PackFormat, Part, cut_zeros, make_part
+from skelact.importing.arrays.preprocessed import ArrayFormat, Part, cut_zeros, make_part
 from skelact.importing.arrays.stored import StoredArray, open_npz
 
 BLOCK = 4096  # rows of labels that are looked at together
@@ -77,7 +77,7 @@ def _from_one_hot(array: StoredArray) -> NDArray[np.int64]:
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
-FORMAT = PackFormat(
+FORMAT = ArrayFormat(
     name="ctr-gcn",
     title="(clips, frames, people x joints x 3)",
     preprocessing="ctr-gcn arrays",

@@ -1,4 +1,4 @@
-"""Pack: one published preprocessing of a benchmark, some rows at a time."""
+"""One published preprocessing of a benchmark, read some rows at a time."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,12 +14,13 @@ from skelact.datasets.dataset import Dataset, LeftOut, Rule
 from skelact.datasets.ntu_clips import name_numbers
 from skelact.errors import FileError, UserError, unknown
 from skelact.importing.arrays.stored import StoredArray
+from skelact.readers import options_from
 from skelact.sequences import Sequence
 from skelact.sequences.sequence import Tag
-from skelact.skeletons import Skeleton, get_skeleton
+from skelact.settings.schema import setting
+from skelact.skeletons import NTU25, Skeleton, get_skeleton
 
 LABEL_MOST = 2**31  # far above any number of classes
-OPTIONS = ("split", "skeleton", "fps")
 PARTS = {"train": "train", "val": "test", "test": "test"}  # what files are called -> part of the split
 SPLIT_WORDS = {  # what folders and files are called -> split
     "xsub": "xsub", "cs": "xsub", "csub": "xsub", "crosssubject": "xsub",
@@ -31,7 +32,16 @@ Cut = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], str]]
 
 
 @dataclass(frozen=True)
-class PackFormat:
+class ArraysOptions:
+    """What can be said about preprocessed arrays."""
+
+    split: str = setting("", "which split they are, where files do not say")
+    skeleton: str | Skeleton = setting("", "of the joints; empty: that of the data set, or ntu25")
+    fps: float = setting(30.0, "frames per second", above=0, high=100_000)
+
+
+@dataclass(frozen=True)
+class ArrayFormat:
     """A way in which preprocessed arrays are passed around.
 
     Args:
@@ -82,7 +92,7 @@ class Part:
 class Chunk:
     """Some clips of a part that follow each other; small, for sending to another process."""
 
-    format: str
+    format: ArrayFormat
     skeleton: Skeleton
     fps: float
     array: StoredArray
@@ -107,9 +117,7 @@ class Chunk:
                 yield LeftOut(Path(f"{self.array.path}#{self.start + place}"), str(error))
 
     def _sequence(self, place: int, row: NDArray[Any]) -> Sequence:
-        from skelact.importing.arrays import PACKS
-
-        format = PACKS[self.format]
+        format = self.format
         positions = format.unfold(row, len(self.skeleton)).astype(np.float32)
         if not np.isfinite(positions).all():
             raise UserError("has values that are not finite numbers")
@@ -134,7 +142,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Pack:
+class Preprocessed:
     """Preprocessed arrays that were found, checked against the benchmark.
 
     Args:
@@ -147,7 +155,7 @@ class Pack:
         fps: frames per second.
     """
 
-    format: PackFormat
+    format: ArrayFormat
     parts: tuple[Part, ...]
     split: str
     splits: Mapping[str, Rule]
@@ -191,7 +199,7 @@ class Pack:
         lengths = np.zeros(stop - start) if part.lengths is None else part.lengths[start:stop]
         names = part.names[start:stop] or tuple(f"{part.part}-{row:06}" for row in range(start, stop))
         return Chunk(
-            format=self.format.name,
+            format=self.format,
             skeleton=self.skeleton,
             fps=self.fps,
             array=part.array,
@@ -203,7 +211,9 @@ class Pack:
         )
 
 
-def open_pack(format: PackFormat, source: Path, data: Dataset | None, options: Mapping[str, Any]) -> Pack:
+def open_arrays(
+    format: ArrayFormat, source: Path, data: Dataset | None, options: Mapping[str, Any]
+) -> Preprocessed:
     """Find the arrays, and check that they fit together and fit the benchmark.
 
     Args:
@@ -217,16 +227,14 @@ def open_pack(format: PackFormat, source: Path, data: Dataset | None, options: M
         UserError: an unknown option; which split it is cannot be told; the files are those of another.
         FileError: shapes, lengths or labels that do not fit; names the file.
     """
-    for key in options:
-        if key not in OPTIONS:
-            raise unknown(f"option of format {format.name}", key, OPTIONS)
-    name = str(options.get("skeleton", data.skeleton.name if data else "ntu25"))
-    skeleton = get_skeleton(name)
+    said = options_from(ArraysOptions, options, f"format {format.name}")
+    named = said.skeleton or (data.skeleton if data else NTU25)
+    skeleton = get_skeleton(named) if isinstance(named, str) else named
     parts = tuple(format.find(source))
     for part in parts:
         _check_array(format, part, skeleton)
         _check_labels(part, data)
-    split = _split(parts, source, data, str(options.get("split", "")))
+    split = _split(parts, source, data, said.split)
     known = data is not None and all(part.names and _named(part) for part in parts)
     splits: Mapping[str, Rule] = {split: _as_filed}
     if data is not None and known:
@@ -234,7 +242,7 @@ def open_pack(format: PackFormat, source: Path, data: Dataset | None, options: M
         for part in parts:
             _check_part(part, data, split)
     classes = data.classes if data else _numbered(parts)
-    return Pack(format, parts, split, splits, skeleton, classes, float(options.get("fps", 30.0)))
+    return Preprocessed(format, parts, split, splits, skeleton, classes, said.fps)
 
 
 def make_part(part: str, array: StoredArray, labels: Any, said_in: Path, names: Any = (), **others: Any) -> Part:
@@ -310,7 +318,7 @@ def _is_part(path: Path, ending: str) -> bool:
     return path.name.endswith(ending) and path.name.removesuffix(ending) in PARTS
 
 
-def _check_array(format: PackFormat, part: Part, skeleton: Skeleton) -> None:
+def _check_array(format: ArrayFormat, part: Part, skeleton: Skeleton) -> None:
     array = part.array
     if np.dtype(array.dtype).kind != "f":
         raise FileError(array.path, f"{array.title} holds {array.dtype}, expected floating point numbers")
@@ -355,7 +363,7 @@ def _check_labels(part: Part, data: Dataset | None) -> None:
         row = int(wrong[0])
         expected = f"0 to {classes - 1}" if classes else "0 or more"
         raise FileError(part.said_in, f"row {row}: label {part.labels[row]}, expected {expected}")
-    if data is None or data.roll is None:
+    if data is None or data.inventory is None:
         return
     for row, name in enumerate(part.names):
         numbers = name_numbers(name)
