@@ -146,7 +146,7 @@ class TestEveryMethod:
     def test_another_encoder_is_trained_or_refused_in_words(self, name: str) -> None:
         recipe = replace(RECIPE, encoder=LinearMapSettings(width=8), method=SMALL[name])
         if name == "scdnet":
-            sentence = "method scdnet needs an encoder of type SCDNetEncoder, encoder linear_map is none"
+            sentence = "method scdnet needs an encoder of type SCDNetEncoder, encoder linear_map is not one"
             with pytest.raises(UserError, match=sentence):
                 make_method(name, recipe=recipe)
             return
@@ -348,7 +348,7 @@ class TestWhitening:
             self.fitted(collate(clips, KINECT20))
 
     def test_it_needs_a_linear_map(self) -> None:
-        sentence = "method whitening needs an encoder of type LinearMapEncoder, encoder scdnet is none"
+        sentence = "method whitening needs an encoder of type LinearMapEncoder, encoder scdnet is not one"
         with pytest.raises(UserError, match=sentence):
             make_method("whitening")
 

@@ -207,7 +207,7 @@ def test_a_film_shows_its_colours_where_the_limbs_are(tmp_path: Path) -> None:
 def test_a_film_is_a_gif(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         film(standing(), tmp_path / "film.mp4")
-    assert str(error.value) == f"a film is a .gif file, got {tmp_path / 'film.mp4'}"
+    assert str(error.value) == f"an animation is a .gif file, got {tmp_path / 'film.mp4'}"
 
 
 def test_no_poses_are_refused() -> None:

@@ -289,7 +289,7 @@ def test_a_store_replaced_while_it_is_open(tmp_path: Path) -> None:
     np.testing.assert_array_equal(held.positions(0), kept)  # the file is still open
     with pytest.raises(FileError, match=r"replaced while the store was open; start again$"):
         opened.positions(0)
-    with pytest.raises(UserError, match=r"store was written anew while it was in use; start again$"):
+    with pytest.raises(UserError, match=r"store was rewritten while it was in use; start again$"):
         pickle.loads(sent)
 
 

@@ -16,15 +16,15 @@ from skelact.errors import UserError, unknown
 # Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
 COMMANDS = {
     "demo": "All steps on generated people, in about two minutes.",
-    "import": "Read recordings, clean them and put them in a store.",
-    "inspect": "Say what is in a store or a recording; draw it.",
+    "import": "Read recordings, clean them and write them to a store.",
+    "inspect": "Show what is in a store or a recording, and draw it.",
     "pretrain": "Learn an encoder from a store, without labels.",
-    "recipes": "List the settings that come with skelact, and explain them.",
-    "evaluate": "Measure a trained encoder by the protocols of the field.",
-    "fuse": "Add the scores of several evaluated runs, such as one a stream.",
-    "compare": "Put the results of several runs side by side, with a paired test.",
-    "report": "Render results that are there to HTML or Markdown.",
-    "convert": "Turn a checkpoint of the official SCD-Net code into a model.",
+    "recipes": "List the recipes, or explain every setting of one.",
+    "evaluate": "Measure a trained encoder by the usual protocols.",
+    "fuse": "Combine the scores of several evaluated runs, such as one for each stream.",
+    "compare": "Compare the results of several runs, with a paired test.",
+    "report": "Write existing results as HTML or Markdown.",
+    "convert": "Convert a checkpoint of the official SCD-Net code to a model.",
 }
 
 app = App(

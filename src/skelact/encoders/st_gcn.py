@@ -131,4 +131,4 @@ def _check(settings: STGCNSettings) -> None:
     if not settings.widths:
         raise UserError("encoder.widths of st_gcn must name at least one block, got none")
     if settings.kernel % 2 == 0:
-        raise UserError(f"encoder.kernel must be odd, so that a frame is in its middle, got {settings.kernel}")
+        raise UserError(f"encoder.kernel must be odd, so that it has a middle frame, got {settings.kernel}")

@@ -51,8 +51,8 @@ def in_order(
             yield from waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError(
-            "a working process was ended from outside (out of memory?). What was done is kept: run the same "
-            f"command again to go on, with fewer --processes{_without_guard()}"
+            "a worker process was killed (out of memory?). Finished work is kept: run the same "
+            f"command again to continue, with fewer --processes{_without_guard()}"
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -106,7 +106,7 @@ def film(sequence: Sequence, path: Path, height: int = 320) -> None:
         UserError: another ending, or no joint was observed in any frame.
     """
     if path.suffix.lower() != ".gif":
-        raise UserError(f"a film is a .gif file, got {path}")
+        raise UserError(f"an animation is a .gif file, got {path}")
     pixels, size = _pixels(_measured(sequence), height)
     step = int(np.ceil(sequence.fps / _FASTEST))
     images = [_image(pixels[frame], sequence.skeleton, size) for frame in range(0, sequence.frames, step)]

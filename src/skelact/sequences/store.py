@@ -106,7 +106,7 @@ class Store:
         if not self.info["complete"]:
             raise UserError(
                 f"store {self.path}: the import was interrupted after {len(self):,} sequences. "
-                "Run the same import again; it goes on where it stopped"
+                "Run the same import again; it continues where it stopped"
             )
 
     @property
@@ -370,7 +370,7 @@ def _opened_again(kind: type[Store], arguments: tuple[Any, ...], fingerprint: st
     """The same store in another process."""
     store = kind(*arguments)
     if store.fingerprint != fingerprint:
-        raise UserError(f"store {store.path} was written anew while it was in use; start again")
+        raise UserError(f"store {store.path} was rewritten while it was in use; start again")
     return store
 
 

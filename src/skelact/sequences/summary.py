@@ -119,7 +119,7 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
     return Summary(values, tuple(found))
 
 
-UNFINISHED = "The import was interrupted; the same command goes on where it stopped."
+UNFINISHED = "The import was interrupted; the same command continues where it stopped."
 
 
 def size_of_people(store: Store) -> list[str]:

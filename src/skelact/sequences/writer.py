@@ -70,7 +70,7 @@ class StoreWriter:
 
     Positions are appended to the last shard; ``commit`` makes everything added so far count by renaming a new
     ``store.json`` into place. A process that dies leaves the store of its last commit, and ``resume=True``
-    goes on from there. The bytes written do not depend on when commits happened. The last commit closes the
+    continues from there. The bytes written do not depend on when commits happened. The last commit closes the
     writer; one that is given up needs ``close``, or ``with``.
 
     Args:

@@ -18,9 +18,7 @@ class DataSettings:
         (), "further clips of methods with several feeds; filled in when a run starts"
     )
     split: str = setting("", "named split of the store; its training part is used; empty: every clip")
-    hold_out: str = setting(
-        "", 'such as "camera=2": of the training part, these clips become the test part instead'
-    )
+    hold_out: str = setting("", 'such as "camera=2": these clips of the training part become the test part')
     frames: int = setting(64, "frames of a view, after crop and resize", low=1, high=1_000_000)
     persons: int = setting(
         0, "people in a clip; 0: as many as the fullest clip of the store has", low=0, high=1000
@@ -33,7 +31,7 @@ class ViewSettings:
     """How views differ from their clip. Source: SCD-Net, sec. "Implementation details"."""
 
     min_crop: float = setting(0.1, "shortest temporal crop, share of the clip", above=0, high=1)
-    min_frames: int = setting(64, "but never shorter than this many frames", low=1)
+    min_frames: int = setting(64, "but at least this many frames", low=1)
     probability: float = setting(0.5, "of each augmentation below", low=0, high=1)
     rotate_degrees: float = setting(30.0, "largest angle about the main axis", low=0, high=360)
     tilt_degrees: float = setting(1.0, "largest angle about the two other axes", low=0, high=360)

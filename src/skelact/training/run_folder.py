@@ -176,7 +176,7 @@ class Run:
         if own.train.schedule == "cosine":
             raise UserError(
                 f"{start}. Its learning rate falls to 0 over {own.train.epochs} epochs (train.schedule = cosine): "
-                f"a run of {epochs} epochs would have learnt otherwise from the start. {ANOTHER}"
+                f"a run of {epochs} epochs would have been trained differently from the start. {ANOTHER}"
             )
         path = latest(self.checkpoints)
         match = NAME.fullmatch(path.name) if path else None

@@ -270,7 +270,7 @@ def test_predictions_of_another_measurement_are_refused(two: tuple[Path, Path]) 
         whole.rsplit(",", 1)[0],
     ):  # of head and rows
         path.write_text(part)
-        with pytest.raises(FileError, match="no whole table of predictions"):
+        with pytest.raises(FileError, match="not a complete table of predictions"):
             compared(*two)
     path.unlink()
     with pytest.raises(FileError, match="predictions.csv: not found. Measure the run again"):
@@ -343,7 +343,7 @@ def test_which_results_of_a_run_are_read(tmp_path: Path) -> None:
     ):
         read_results(other)
     (other / "evaluation" / "xview" / "results.json").write_text("{")
-    with pytest.raises(FileError, match=r"results.json: no JSON \(.*\). Measure the run again"):
+    with pytest.raises(FileError, match=r"results.json: not JSON \(.*\). Measure the run again"):
         read_results(other)
 
 

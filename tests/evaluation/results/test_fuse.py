@@ -235,7 +235,7 @@ def test_scores_that_do_not_belong_to_their_results_are_refused(three: list[Stor
         whole.replace(b"(24,", b"(9999,"),
     ):
         path.write_bytes(damaged)
-        with pytest.raises(FileError, match="no whole file of scores"):
+        with pytest.raises(FileError, match="not a complete file of scores"):
             fuse([read_results(one.run) for one in three], tmp_path / "out")
     path.unlink()
     with pytest.raises(FileError) as error:
