@@ -180,7 +180,7 @@ def main() -> None:
     print(f"width {given.width}, batch {given.batch}, features in {given.precision}, {given.threads} threads")
     print(f"{pairs.machine()}\n")
     groups = []
-    for title, single in (("four fifths of the clips with one person", 0.8), ("everybody has company", 0.0)):
+    for title, single in (("80 % of the clips with one person", 0.8), ("two people in each clip", 0.0)):
         sizes = given.width, given.batch, single
         if given.only in ("", "features"):
             both = pairs.sides(given.reference, our_features, their_features, *sizes, given.precision)

@@ -125,14 +125,14 @@ def main() -> None:
     seen = measured([*SKELACT, "inspect", str(store), "--json"])
     count = len(os.listdir(files))
     size = sum(path.stat().st_size for path in store.iterdir())
-    told, report = json.loads(taken["out"]), json.loads(seen["out"])
+    imported, report = json.loads(taken["out"]), json.loads(seen["out"])
     for what, result in (("import", taken), ("inspect", seen)):
         print(
             f"{what}: {result['seconds']:.0f} s, {count / result['seconds']:,.0f} clips/s, "
             f"{result['processes']} processes, peak memory of all {result['peak']['Pss'] / 1e6:,.0f} MB "
             f"({result['peak']['Rss'] / 1e6:,.0f} MB with shared pages counted in each)"
         )  # fmt: skip
-    print(f"store: {size / 1e9:.2f} GB; left out: {len(told['left_out'])} files")
+    print(f"store: {size / 1e9:.2f} GB; left out: {len(imported['left_out'])} files")
     print(f"splits: {report['splits']}")
     print(report["check"])
 

@@ -30,7 +30,7 @@ def make_store(clips: int, half: bool) -> Path:
 
 def ours(batch: int, clips: int, half: bool, threads: int) -> pairs.Round:
     from skelact.models.model import load_clips
-    from skelact.runtime.prefetch import read_ahead
+    from skelact.runtime.prefetch import prefetch
     from skelact.sequences.store import Store
 
     store = Store(make_store(clips, half))
@@ -39,7 +39,7 @@ def ours(batch: int, clips: int, half: bool, threads: int) -> pairs.Round:
     def run() -> int:
         order = rng.permutation(len(store))
         parts = [order[start : start + batch] for start in range(0, clips, batch)]
-        with read_ahead(lambda part: load_clips(store, part, 2), parts, threads) as batches:
+        with prefetch(lambda part: load_clips(store, part, 2), parts, threads) as batches:
             return sum(len(one) for one in batches)
 
     return run

@@ -148,7 +148,7 @@ def main() -> None:
     given = parser.parse_args()
     how = given.precision, given.device, given.tf32
     groups, shares = [], []
-    for title, single in (("four fifths of the clips with one person", 0.8), ("everybody has company", 0.0)):
+    for title, single in (("80 % of the clips with one person", 0.8), ("two people in each clip", 0.0)):
         size = given.width, given.batch, single
         both = pairs.sides(given.reference, ours, theirs, *size, *how)
         top = pairs.Side("ceiling", ceiling, how)

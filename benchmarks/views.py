@@ -1,4 +1,4 @@
-"""Two views of every clip: crop, resize, rotation, exchange of sides, shear, both masks.
+"""Two views of every clip: crop, resize, rotation, mirroring, shear, both masks.
 
 Ours makes them of a whole batch, the reference clip by clip; neither puts them together for the encoder. Both
 start from clips in memory that its own preprocessing would give.
@@ -51,7 +51,7 @@ def theirs(folder: Path, batch: int, rounds: int, stream: str) -> pairs.Round:
         data, frames = Path(kept) / "data.npy", Path(kept) / "frames.npy"
         np.save(data, positions)
         np.save(frames, np.array([len(clip) for clip in clips]))
-        with contextlib.redirect_stdout(nowhere):  # it tells the shape
+        with contextlib.redirect_stdout(nowhere):  # it prints the shape
             feeder.augmentations.np = forgiving_numpy()
             source = feeder.Feeder(str(data), str(frames), [0.1, 1.0], 64, stream, mmap=False)
 

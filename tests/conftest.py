@@ -69,7 +69,7 @@ RECIPE = Recipe(
 
 
 def person(label: str, camera: int, number: int, skeleton: Skeleton = KINECT20) -> Sequence:
-    """Somebody whose hand is where the action has it, among noise; seen lower by camera 3."""
+    """A person whose hand is where the action has it, among noise; seen lower by camera 3."""
     rng = np.random.default_rng([CLASSES.index(label) if label else 9, camera, number])
     frames = int(rng.integers(5, 12))
     positions = np.repeat(skeleton.rest[None, None], frames, axis=0) + rng.normal(

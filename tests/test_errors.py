@@ -1,4 +1,4 @@
-"""The sentences that users are told."""
+"""Messages of errors that users can mend."""
 
 import pickle
 from pathlib import Path

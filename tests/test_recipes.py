@@ -1,4 +1,4 @@
-"""Recipes can be read, say what they are for, and agree with what is told of them elsewhere."""
+"""Recipes can be read, say what they are for, and agree with the documents."""
 
 import re
 import shlex
@@ -130,7 +130,7 @@ def test_the_defaults_are_the_settings_of_the_paper() -> None:
     assert DataSettings().frames == 64
     views = ViewSettings()
     assert (views.min_crop, views.min_frames, views.probability, views.rotate_degrees) == (0.1, 64, 0.5, 30.0)
-    assert (views.shear, views.flip, views.upright, views.block_frames, views.hidden_blocks) == (
+    assert (views.shear, views.mirror, views.upright, views.block_frames, views.hidden_blocks) == (
         *(1.0, True, False),
         *(4, 0.375),
     )
@@ -166,9 +166,9 @@ def test_the_expected_numbers_are_those_that_were_verified_and_no_others(shared:
     }
     assert len(verified["linear"]) == len(PUBLISHED)
     for number, row in enumerate(cells()):
-        told = row["linear"], row["1-NN"]
+        expected = row["linear"], row["1-NN"]
         joint = (verified["linear"][number // 3], verified["1-NN retrieval"][number // 3])
-        assert told == (joint if row["stream"] == "joint" else ("–", "–")), cell_id(row)
+        assert expected == (joint if row["stream"] == "joint" else ("–", "–")), cell_id(row)
         assert row["source"] == ("paper" if row["stream"] == "joint" else "none verified")
         assert row["status"] == "not rerun"
 

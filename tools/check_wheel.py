@@ -1,4 +1,4 @@
-"""Whether a wheel works for somebody who has nothing but it.
+"""Whether a wheel works where nothing else of skelact is installed.
 
     python tools/check_wheel.py dist/skelact-...whl    installs it in a fresh environment first
     python tools/check_wheel.py --installed            checks the skelact that this Python has
@@ -144,8 +144,8 @@ def said(words: list[str], folder: Path | None = None, status: int | None = 0) -
     """What a command printed; a failure ends this program with all that it said."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     done = subprocess.run(words, cwd=folder, env=clean, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    told = f"{' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}"
-    expect(status in (None, done.returncode), told)
+    printed = f"{' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}"
+    expect(status in (None, done.returncode), printed)
     return done.stdout
 
 

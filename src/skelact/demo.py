@@ -1,4 +1,4 @@
-"""The demo: the whole way of the data on generated people, from recordings to a report."""
+"""The demo: all steps on generated people, from recordings to a report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ def run_demo(
 ) -> Demo:
     """Generate people who move, learn from them without labels, measure, search, report.
 
-    What an earlier, interrupted demo left in the folder is gone on from.
+    An interrupted demo in the folder is continued.
 
     Args:
         folder: where to put everything.
-        stage: told (what is being done, done, total).
-        step: told after each training step.
+        stage: called with (what is being done, done, total).
+        step: called after each training step.
     """
     from skelact.evaluation import evaluate
     from skelact.importing.run import import_recordings

@@ -1,4 +1,4 @@
-"""The errors that a user can mend, and the sentences they are told in."""
+"""Errors that a user can mend, and their messages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

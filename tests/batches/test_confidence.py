@@ -1,4 +1,4 @@
-"""The recorder's confidence in a batch: it goes where its joint goes, and is absent where nobody gave one."""
+"""The recorder's confidence in a batch: it goes where its joint goes, and is absent where no recorder gave one."""
 
 from dataclasses import replace
 from typing import Literal

@@ -96,13 +96,13 @@ def test_a_single_frame_stays(rate: float) -> None:
 
 
 def test_who_looks_ahead_looks_left_after_a_quarter_turn() -> None:
-    """Right hand's rule about +y: -z (ahead) goes to -x (the left of who faces -z)."""
-    ahead = torch.zeros(1, 1, 1, 20, 3)
-    ahead[..., 2] = -1
+    """Right hand's rule about +y: -z (forward) goes to -x (the left of who faces -z)."""
+    forward = torch.zeros(1, 1, 1, 20, 3)
+    forward[..., 2] = -1
     batch = Batch(
-        ahead, torch.ones(1, 1, 1, 20, dtype=torch.bool), *[torch.ones(1, dtype=torch.int64)] * 3, KINECT20
+        forward, torch.ones(1, 1, 1, 20, dtype=torch.bool), *[torch.ones(1, dtype=torch.int64)] * 3, KINECT20
     )
-    left = torch.tensor([-1.0, 0, 0]).expand_as(ahead)
+    left = torch.tensor([-1.0, 0, 0]).expand_as(forward)
     torch.testing.assert_close(turn_about_vertical(batch, 90, "+y").positions, left, atol=1e-6, rtol=0)
     torch.testing.assert_close(turn_about_vertical(batch, -90, "-y").positions, left, atol=1e-6, rtol=0)
 

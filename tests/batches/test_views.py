@@ -268,7 +268,7 @@ def test_upright_rotations_are_about_the_vertical(skeleton: Skeleton, axis: int)
         probability=st.floats(0.0, 1.0),
         rotate_degrees=st.floats(0.0, 180.0),
         upright=st.booleans(),
-        flip=st.booleans(),
+        mirror=st.booleans(),
         shear=st.floats(0.0, 2.0),
         noise=st.sampled_from([0.0, 0.01]),
         seed_joints=st.floats(0.0, 1.0),

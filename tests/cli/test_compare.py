@@ -177,8 +177,8 @@ def test_markdown_is_a_table_of_protocols_and_systems(runs: Runs, tmp_path: Path
     low, high = (100 * end for end in system["interval"])
     seeds = ", ".join(f"{100 * value:.1f}" for value in system["seeds"].values())
     each = f" (seeds: {seeds})" if len(set(system["seeds"].values())) > 1 else ""
-    told = f"{100 * system['value']:.1f} ± {100 * system['std']:.1f} [{low:.1f}, {high:.1f}]{each}"
-    assert lines[head + 2].startswith(f"| linear probe | {told} | ")
+    expected = f"{100 * system['value']:.1f} ± {100 * system['std']:.1f} [{low:.1f}, {high:.1f}]{each}"
+    assert lines[head + 2].startswith(f"| linear probe | {expected} | ")
     for row in (
         f"| command | `{one['command']}` |",
         f"| data | movers, fingerprint `{one['data']['fingerprint']}` |",

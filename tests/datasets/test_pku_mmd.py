@@ -207,7 +207,7 @@ def test_cleaning_moves_segments_with_the_frames(tmp_path: Path) -> None:
     assert back.frames == len(positions)
     assert back.segments == (Segment(0, 10, "bow"), *segments)
     report = import_recordings(tmp_path / "in", tmp_path / "clips", dataset="pku-mmd1")
-    reason = "sequence '0009-L_002': no joint is measured in any frame"
+    reason = "sequence '0009-L_002': no joint is observed in any frame"
     assert [(one.path.name, one.reason) for one in report.left_out] == [("0009-L.txt", reason)]
     assert report.imported == 3
 

@@ -2,7 +2,7 @@
 
 ``bash`` blocks run in bash, ``python`` blocks as scripts, ``toml`` blocks are read as recipes; ``text`` is only
 shown.
-What a page needs and a reader has anyway is said in HTML comments, which nobody sees:
+What a page needs and a reader has anyway is said in HTML comments, which are not shown:
 
 ``<!-- docs-test: WORDS -->`` before a block:
     ``slow``                  the page takes more than a few seconds
@@ -202,7 +202,7 @@ def test_blocks_share_a_folder_and_are_run_as_said(tmp_path: Path) -> None:
         ("bash", "echo before; false; echo after", "before"),
         ("bash", "false | cat", "ended with 1, expected 0"),
         ("bash", "echo $nothing", "nothing"),
-        ("python", "raise ValueError('told')", "ValueError: told"),
+        ("python", "raise ValueError('broken')", "ValueError: broken"),
         ("fortran", "end", "what is 'fortran'?"),
         ("", "end", "what is ''?"),
     ],

@@ -88,11 +88,11 @@ class TestEveryEncoder:
         twin = copy.deepcopy(encoder)
         assert_same(encoder.features(batch), twin(batch.positions, batch.valid))
 
-    def test_a_clip_of_nobody_has_features(self, name: str) -> None:
+    def test_a_clip_of_empty_has_features(self, name: str) -> None:
         encoder = make_encoder(name, SBU15, 2, 13)
         batch = make_batch(SBU15, 2, 13)
-        nobody = batch.with_positions(batch.positions, torch.zeros_like(batch.valid))
-        assert all(part.isfinite().all() for part in known(encoder.features(nobody)))
+        empty = batch.with_positions(batch.positions, torch.zeros_like(batch.valid))
+        assert all(part.isfinite().all() for part in known(encoder.features(empty)))
 
     def test_copies_and_saved_weights_give_the_same_features(self, name: str) -> None:
         encoder, batch = make_encoder(name, KINECT20, 2, 13).eval(), make_batch(KINECT20, 2, 13)

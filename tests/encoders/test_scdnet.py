@@ -11,7 +11,7 @@ from skelact.batches import Batch, collate
 from skelact.encoders import build_encoder
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
-from skelact.layers.absent import for_everybody, person_rows
+from skelact.layers.absent import for_everyone, person_rows
 from skelact.layers.graph_conv import GraphConv
 from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import NTU25, SBU15, Skeleton
@@ -43,7 +43,7 @@ def test_the_input_norm_keeps_how_much_joints_move_where_asked(norm: Literal["jo
 
 
 def test_absent_people_cost_one_row_and_change_no_number() -> None:
-    """The stack with everybody computed equals the stack that computes the absent once."""
+    """The stack with everyone computed equals the stack that computes the absent once."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=4).to("cpu", torch.float64)
     stack = GraphStack(SBU15, 2, 3, SCDNetEncoderSettings(graph_widths=(4, 8))).double().train()
@@ -52,7 +52,7 @@ def test_absent_people_cost_one_row_and_change_no_number() -> None:
     rows: list[int] = []
     stack.blocks[0].register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
     people = person_rows(present, batch.device, torch.float64)
-    once = for_everybody(stack(batch.positions, people), people)
+    once = for_everyone(stack(batch.positions, people), people)
     each = stack(batch.positions, None)
     assert rows == [7, 10]
     torch.testing.assert_close(once, each, rtol=1e-9, atol=1e-9)
@@ -73,8 +73,8 @@ def test_gradients_are_the_same_each_time_on_several_threads() -> None:
         gradients = []
         for _ in range(6):
             stack.zero_grad()
-            everybody = for_everybody(stack(batch.positions, people), people)
-            (everybody * weights).sum().backward()
+            everyone = for_everyone(stack(batch.positions, people), people)
+            (everyone * weights).sum().backward()
             gradients.append(torch.cat([parameter.grad.flatten() for parameter in stack.parameters()]))
     finally:
         torch.set_num_threads(threads)
@@ -115,15 +115,15 @@ def test_sizes_of_the_paper() -> None:
 
 
 def test_absent_people_change_no_clue_and_no_gradient() -> None:
-    """The encoder that computes the absent once equals the one that is told that everybody is there."""
+    """The encoder that computes the absent once equals the one whose ``present`` names everyone."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=3).to("cpu", torch.float64)
     settings = SCDNetEncoderSettings(graph_widths=(4, 8), width=16, heads=2, dropout=0.0)
     encoder = build_encoder(SBU15, 2, 12, 3, settings).double().train()
     results = []
-    everybody, more = torch.ones_like(batch.present), batch.present.clone()
+    everyone, more = torch.ones_like(batch.present), batch.present.clone()
     more[0] = True  # in the clip, and not in the part of it that is looked at
-    for present in (batch.present, everybody, more):
+    for present in (batch.present, everyone, more):
         encoder.zero_grad()
         temporal, spatial = encoder.clues(replace(batch, known=present))
         (temporal.square().sum() + 2 * spatial.square().sum()).backward()
@@ -135,7 +135,7 @@ def test_absent_people_change_no_clue_and_no_gradient() -> None:
 
 
 def test_tokens_are_features_of_frames_and_of_joints() -> None:
-    """Clues are their maxima over frames and over everybody's joints; those of joints are means over people."""
+    """Clues are their maxima over frames and over everyone's joints; those of joints are means over people."""
     torch.manual_seed(0)
     batch = make_batch(SBU15, 2, 12, alone=3).to("cpu", torch.float64)
     encoder = build_encoder(SBU15, 2, 12, 3, SMALL).double().eval()

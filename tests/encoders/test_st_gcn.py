@@ -145,7 +145,7 @@ def test_edges_can_be_without_weights() -> None:
     ("settings", "message"),
     [
         (STGCNSettings(widths=()), "encoder.widths of st_gcn must name at least one block, got none"),
-        (STGCNSettings(kernel=4), "encoder.kernel must be odd, so that a frame is in its middle, got 4"),
+        (STGCNSettings(kernel=4), "encoder.kernel must be odd, so that it has a middle frame, got 4"),
     ],
 )
 def test_impossible_settings_are_refused(settings: STGCNSettings, message: str) -> None:

@@ -17,7 +17,7 @@ from skelact.skeletons import KINECT20
 
 
 def by_hand(positions: NDArray, frames: int, persons: int) -> NDArray:
-    """The centre 95 %, linear interpolation at half-pixel centres, zeros where there is nobody."""
+    """The centre 95 %, linear interpolation at half-pixel centres, zeros where a person is absent."""
     drop = int(0.025 * len(positions))
     clip = positions[drop : len(positions) - drop]
     result = np.zeros((frames, persons, *clip.shape[2:]))
@@ -56,12 +56,12 @@ def test_people_and_joints_that_are_not_there_are_zero(kit: SimpleNamespace, tmp
 def test_blocks_do_not_show(store_path: Path) -> None:
     store = Store(store_path)
     rows = np.arange(BLOCK + 7) % len(store)
-    told: list[tuple[int, int]] = []
-    vectors = raw_coordinates(store, rows, frames=3, progress=lambda *step: told.append(step))
+    reported: list[tuple[int, int]] = []
+    vectors = raw_coordinates(store, rows, frames=3, progress=lambda *step: reported.append(step))
     for place in (0, BLOCK - 1, BLOCK, BLOCK + 6):
         alone = raw_coordinates(store, rows[place : place + 1], frames=3)[0]
         np.testing.assert_allclose(vectors[place], alone, rtol=0, atol=1e-6)
-    assert told == [(BLOCK, BLOCK + 7), (BLOCK + 7, BLOCK + 7)]
+    assert reported == [(BLOCK, BLOCK + 7), (BLOCK + 7, BLOCK + 7)]
 
 
 @pytest.mark.usefixtures("fake_model")

@@ -60,7 +60,7 @@ def test_the_best_on_validation_clips_is_taken_and_trained_on_all(run: Path, sto
     assert "linear probe, trained encoder: learning rate 0.5" in text_table(evaluation.results)
 
 
-def test_nobody_is_learnt_from_and_chosen_on(run: Path, store_path: Path) -> None:
+def test_no_person_is_learnt_from_and_chosen_on(run: Path, store_path: Path) -> None:
     evaluation = evaluate(run, store_path, ["linear"], settings=(*CHOOSE, "linear.validate=subject"))
     groups = np.array([str(v) for v in evaluation.store.columns["subject"][evaluation.split.train]])
     found = by_hand(evaluation, "model", *validation_groups(groups, 0.2, 0))

@@ -1,4 +1,4 @@
-"""Copies are clips with exactly the same numbers in the same shape."""
+"""Duplicates are clips with exactly the same numbers in the same shape."""
 
 from dataclasses import replace
 from pathlib import Path

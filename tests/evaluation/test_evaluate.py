@@ -276,16 +276,16 @@ def test_classes_that_cannot_be_right_are_caveats(kit: SimpleNamespace, tmp_path
 
 
 def test_progress_names_every_stage(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     run = kit.write_run(tmp_path / "run")
-    evaluate(run, store_path, progress=lambda *step: told.append(step))
-    assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
+    evaluate(run, store_path, progress=lambda *step: reported.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in reported)) == [
         f"{system}: {stage}"
         for system in ("trained encoder, seed 0", "untrained encoder, seed 0", "raw coordinates")
         for stage in ("features", "linear probe", "1-NN by cosine")
     ]
-    assert ("trained encoder, seed 0: features", 72, 72) in told
-    assert ("raw coordinates: linear probe", 6, 6) in told
+    assert ("trained encoder, seed 0: features", 72, 72) in reported
+    assert ("raw coordinates: linear probe", 6, 6) in reported
 
 
 def test_an_interrupted_import_is_not_measured(kit: SimpleNamespace, store_path: Path, tmp_path: Path) -> None:
@@ -348,6 +348,7 @@ def test_protocol_settings_in_a_model_of_before_are_not_looked_at(
     path = tmp_path / "model" / "model.json"
     values = json.loads(path.read_text())
     assert set(values["recipe"]) == {"data", "views", "encoder", "method", "train"}
+    values["format"] = 1  # without checksums
     values["recipe"] |= {"linear": {"lr": 9.0, "gone": 1}, "renamed": {}}
     path.write_text(json.dumps(values | {"format": 1}))  # which had no checksums
     assert Model.load(tmp_path / "model").recipe.protocols == ProtocolSettings()

@@ -90,5 +90,5 @@ def test_a_damaged_config_is_one_sentence(kit: SimpleNamespace, tmp_path: Path) 
     run = kit.write_run(tmp_path / "run")
     for damaged in (b"[linear", b"\xff\xfe", b"x = " + b"[" * 5000, b"x = " + b"9" * 5000):
         (run / "config.toml").write_bytes(damaged)
-        with pytest.raises(FileError, match=r"config.toml: no TOML \(.*\). It says how the run was trained"):
+        with pytest.raises(FileError, match=r"config.toml: not TOML \(.*\). It says how the run was trained"):
             protocol_settings(run)

@@ -23,7 +23,7 @@ def ntu_store(kit: SimpleNamespace, tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_trained_on_and_measured_on_is_told(
+def test_what_was_trained_on_and_measured_on_is_reported(
     kit: SimpleNamespace, store_path: Path, tmp_path: Path
 ) -> None:
     run = kit.write_run(tmp_path / "run", fingerprint="another", dataset="nw-ucla")

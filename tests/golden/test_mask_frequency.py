@@ -27,7 +27,7 @@ def test_joints_of_whole_views_are_hidden_as_often(shared: Path) -> None:
     with np.load(shared / "golden" / "mask_frequency.npz") as file:
         official = file["frequency"]
     rng, batch = torch.Generator().manual_seed(0), collate([np.ones((1, 1, 25, 3))] * 50_000, NTU25)
-    data, views = DataSettings(frames=1), ViewSettings(probability=1.0, flip=False, hidden_blocks=0.0)
+    data, views = DataSettings(frames=1), ViewSettings(probability=1.0, mirror=False, hidden_blocks=0.0)
     hidden = [~random_view(batch, data, views, rng).valid[:, 0, 0] for _ in range(4)]
     assert np.abs(torch.cat(hidden).double().mean(dim=0).numpy() - official).max() < 0.005
 

@@ -146,9 +146,9 @@ def test_a_feature_that_never_changes_is_harmless_when_standardised() -> None:
 
 
 def test_progress_is_told_epoch_by_epoch() -> None:
-    told: list[tuple[int, int]] = []
-    linear_probe(blobs(20, 1), blobs(20, 2), QUICK, 0, lambda *step: told.append(step))
-    assert told == [(epoch, 8) for epoch in range(1, 9)]
+    reported: list[tuple[int, int]] = []
+    linear_probe(blobs(20, 1), blobs(20, 2), QUICK, 0, lambda *step: reported.append(step))
+    assert reported == [(epoch, 8) for epoch in range(1, 9)]
 
 
 def test_what_cannot_be_probed_is_refused() -> None:

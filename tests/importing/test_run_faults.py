@@ -224,7 +224,7 @@ def test_how_much_room_is_missing_is_said(
         run(tmp_path / "in", half_done)
     size = sum(path.stat().st_size for path in half_done.iterdir()) / 1e6
     kept = f"2 of 3 files are in it and are kept ({size:.1f} MB); the rest needs about {size / 2:.1f} MB."
-    again = "Run the same command again afterwards: it goes on where it stopped."
+    again = "Run the same command again afterwards: it continues where it stopped."
     assert str(caught.value) == f"the store {half_done} cannot be written: full. {kept} {again} Make room."
 
 

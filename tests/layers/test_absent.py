@@ -1,10 +1,10 @@
-"""Who is computed: everybody present once, and each empty place once."""
+"""Who is computed: everyone present once, and each empty place once."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skelact.layers.absent import for_everybody, person_rows
+from skelact.layers.absent import for_everyone, person_rows
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ def test_every_person_has_a_row_that_looks_the_same(seed: int, clips: int, perso
         assert present.all()
         return
     assert len(people.rows) == int(present.sum()) + int((~present).any(dim=0).sum())
-    assert torch.equal(for_everybody(x[people.rows], people), x)
+    assert torch.equal(for_everyone(x[people.rows], people), x)
     assert people.counts.dtype == torch.float64
     assert people.counts.sum() == clips * persons
     assert torch.equal(people.counts.long(), people.row_of.bincount(minlength=len(people.rows)))
@@ -29,4 +29,4 @@ def test_every_person_has_a_row_that_looks_the_same(seed: int, clips: int, perso
 def test_nothing_changes_where_everybody_is_present() -> None:
     assert person_rows(torch.ones(3, 2, dtype=torch.bool), CPU, torch.float32) is None
     x = torch.rand(6, 2)
-    assert for_everybody(x, None) is x
+    assert for_everyone(x, None) is x

@@ -71,7 +71,7 @@ def make_batch(count: int = 6, skeleton: Skeleton = KINECT20, seed: int = 0) -> 
     rng = np.random.default_rng(seed)
     clips = [rng.normal(size=(rng.integers(12, 30), 2, len(skeleton), 3)) for _ in range(count)]
     for clip in clips[::2]:
-        clip[:, 1] = np.nan  # nobody beside
+        clip[:, 1] = np.nan  # the second person is absent
     return collate(clips, skeleton, label=rng.integers(0, 3, size=count))
 
 
@@ -146,7 +146,7 @@ class TestEveryMethod:
     def test_another_encoder_is_trained_or_refused_in_words(self, name: str) -> None:
         recipe = replace(RECIPE, encoder=LinearMapSettings(width=8), method=SMALL[name])
         if name == "scdnet":
-            sentence = "method scdnet needs an encoder of type SCDNetEncoder, encoder linear_map is none"
+            sentence = "method scdnet needs an encoder of type SCDNetEncoder, encoder linear_map is not one"
             with pytest.raises(UserError, match=sentence):
                 make_method(name, recipe=recipe)
             return
@@ -314,25 +314,25 @@ class TestWhitening:
 
     def test_features_of_the_training_clips_are_white(self) -> None:
         batch = make_batch(200)
-        method, told = self.fitted(batch)
+        method, logged = self.fitted(batch)
         features = method.encoder.embed(downstream_clip(batch, self.RECIPE.data)).double()
         torch.testing.assert_close(features.mean(dim=0), torch.zeros(12).double(), atol=1e-4, rtol=0)
         covariance = features.T @ features / len(features)
         torch.testing.assert_close(covariance, torch.eye(12).double(), atol=1e-3, rtol=0)
-        assert 0 < told["kept_variance"] < 1
+        assert 0 < logged["kept_variance"] < 1
 
     def test_it_equals_the_principal_components_of_scikit_learn(self) -> None:
         from sklearn.decomposition import PCA
 
         batch = make_batch(200)
-        method, told = self.fitted(batch)
+        method, logged = self.fitted(batch)
         clip = downstream_clip(batch, self.RECIPE.data)
         x = method.fitted.inputs(clip.positions).double().numpy()
         reference = PCA(12, whiten=True).fit(x)
         expected = reference.transform(x) * math.sqrt(200 / 199)  # by N and not by N - 1
         ours = method.encoder.embed(clip).detach().double().numpy()
         np.testing.assert_allclose(np.abs(ours), np.abs(expected), atol=1e-3)
-        assert told["kept_variance"] == pytest.approx(reference.explained_variance_ratio_.sum(), rel=1e-6)
+        assert logged["kept_variance"] == pytest.approx(reference.explained_variance_ratio_.sum(), rel=1e-6)
 
     def test_parts_of_the_clips_sum_up(self) -> None:
         batch = make_batch(60)
@@ -348,7 +348,7 @@ class TestWhitening:
             self.fitted(collate(clips, KINECT20))
 
     def test_it_needs_a_linear_map(self) -> None:
-        sentence = "method whitening needs an encoder of type LinearMapEncoder, encoder scdnet is none"
+        sentence = "method whitening needs an encoder of type LinearMapEncoder, encoder scdnet is not one"
         with pytest.raises(UserError, match=sentence):
             make_method("whitening")
 

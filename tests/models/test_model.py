@@ -99,10 +99,10 @@ def test_features_do_not_depend_on_batches_or_order(store: Store) -> None:
     model = Model.untrained(RECIPE, store, seed=0)
     rows = np.arange(len(store))
     whole = model.embed(store, rows)
-    told: list[tuple[int, int]] = []
-    pieces = model.embed(store, rows[::-1].copy(), batch=5, progress=lambda done, of: told.append((done, of)))
+    reported: list[tuple[int, int]] = []
+    pieces = model.embed(store, rows[::-1].copy(), batch=5, progress=lambda done, of: reported.append((done, of)))
     np.testing.assert_allclose(pieces[::-1], whole, rtol=1e-4, atol=1e-5)
-    assert told[-1] == (24, 24)
+    assert reported[-1] == (24, 24)
 
 
 def test_bfloat16_features_are_close(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ def test_a_pose_strip_draws_each_bone_of_each_person() -> None:
     assert picture.get("aria-label") == "3 poses"
 
 
-def test_up_is_up_and_the_right_side_of_somebody_who_faces_us_is_on_our_left() -> None:
+def test_up_is_up_and_the_right_side_of_a_person_who_faces_us_is_on_our_left() -> None:
     picture = parse(figures.pose_strip(KINECT20.rest[None, None].astype(float), KINECT20, "+y"))
     xs = {}
     for path in picture.iter("path"):
@@ -182,5 +182,5 @@ def test_missing_joints_and_frames_leave_gaps() -> None:
     assert "nan" not in html
     bones = "".join(path.get("d", "") for path in parse(html).iter("path"))
     assert bones.count("M") == 2 * len(KINECT20.bones) - 2
-    nobody = figures.pose_strip(np.full((2, 1, 20, 3), np.nan), KINECT20, "+y")
-    assert nobody == "<p>Nothing was observed.</p>"
+    empty = figures.pose_strip(np.full((2, 1, 20, 3), np.nan), KINECT20, "+y")
+    assert empty == "<p>Nothing was observed.</p>"

@@ -60,7 +60,7 @@ def test_dataclasses_of_a_plugin_find_their_module(tmp_path: Path) -> None:
             "import no_such_module\n",
             "line 1: this plugin fails: ModuleNotFoundError: No module named 'no_such_module'",
         ),
-        ("x = (\n", "mine.py, line 1: this plugin is no Python: '(' was never closed"),
+        ("x = (\n", "mine.py, line 1: this plugin is not Python: '(' was never closed"),
     ],
 )
 def test_a_fault_is_named_with_its_line(text: str, message: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading ahead: the same results in the same order, errors where they belong, and an end."""
+"""Prefetching: the same results in the same order, errors in their place, threads that end."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from skelact.runtime.prefetch import AHEAD, read_ahead
+from skelact.runtime.prefetch import PER_THREAD, prefetch
 
 
 def readers() -> list[threading.Thread]:
@@ -20,7 +20,7 @@ def test_results_come_in_order_however_long_each_takes(threads: int, count: int)
         time.sleep(0.005 * (number % 3 == 0))
         return number * number
 
-    with read_ahead(read, range(count), threads) as results:
+    with prefetch(read, range(count), threads) as results:
         assert list(results) == [number * number for number in range(count)]
     assert not readers()
 
@@ -33,10 +33,10 @@ def test_no_more_than_a_few_are_taken_before_their_turn() -> None:
             taken.append(number)
             yield number
 
-    with read_ahead(lambda number: number, items(), threads=2) as results:
+    with prefetch(lambda number: number, items(), threads=2) as results:
         for number, result in enumerate(results):
             assert result == number
-            assert len(taken) <= number + 1 + 2 * AHEAD
+            assert len(taken) <= number + 1 + 2 * PER_THREAD
 
 
 def test_the_next_is_read_while_this_one_is_worked_on() -> None:
@@ -46,7 +46,7 @@ def test_the_next_is_read_while_this_one_is_worked_on() -> None:
         begun[number].set()
         return number
 
-    with read_ahead(read, range(3)) as results:
+    with prefetch(read, range(3)) as results:
         assert next(results) == 0
         assert begun[1].wait(timeout=10)
         assert begun[2].wait(timeout=10)
@@ -58,7 +58,7 @@ def test_an_error_is_raised_where_its_result_was_due() -> None:
             raise ValueError("clip 2 is broken")
         return number
 
-    with read_ahead(read, range(9)) as results:
+    with prefetch(read, range(9)) as results:
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(ValueError, match="clip 2 is broken"):
             next(results)
@@ -66,7 +66,7 @@ def test_an_error_is_raised_where_its_result_was_due() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_whoever_stops_early_leaves_nothing_running(error: type[BaseException]) -> None:
+def test_stopping_early_leaves_no_thread_running(error: type[BaseException]) -> None:
     read = []
 
     def slowly(number: int) -> int:
@@ -75,11 +75,11 @@ def test_whoever_stops_early_leaves_nothing_running(error: type[BaseException]) 
         return number
 
     def stop_early() -> None:
-        with read_ahead(slowly, range(1000)) as results:
+        with prefetch(slowly, range(1000)) as results:
             next(results)
             raise error
 
     with pytest.raises(error):
         stop_early()
     assert not readers()
-    assert len(read) <= 1 + AHEAD
+    assert len(read) <= 1 + PER_THREAD

@@ -28,10 +28,8 @@ def test_nothing_to_do() -> None:
     assert list(in_order(str.split, [], 1)) == []
 
 
-def test_a_process_that_dies_is_told() -> None:
-    with pytest.raises(
-        UserError, match=r"^a working process was ended from outside \(out of memory\?\)\. What was"
-    ):
+def test_a_process_that_dies_is_reported() -> None:
+    with pytest.raises(UserError, match=r"^a worker process was killed \(out of memory\?\)\. Finished work"):
         list(in_order(os._exit, [(1,), (1,)], 2))
 
 

@@ -98,7 +98,7 @@ def test_a_glitch_of_two_frames_does_not_oust_a_person() -> None:
     np.testing.assert_array_equal(kept.positions[:, 0], positions[:, 0])
 
 
-def test_places_that_nobody_takes_are_dropped() -> None:
+def test_empty_places_are_dropped() -> None:
     positions = standing(people=2)
     positions[:, 0] = np.nan
     assert keep_people(Sequence(positions, KINECT20, 30.0), 2).persons == 1
@@ -117,7 +117,7 @@ def test_a_person_keeps_a_place_when_the_recorder_shuffles_them() -> None:
     np.testing.assert_array_equal(kept.confidence, np.full((20, 2, 20), [[[0.7], [0.5]]], dtype=np.float32))
 
 
-def test_somebody_lost_and_found_again_is_one_person() -> None:
+def test_a_person_lost_and_found_again_is_one_person() -> None:
     positions = standing(frames=12) + np.linspace(0, 0.3, 12, dtype=np.float32)[:, None, None, None]
     positions[5] = np.nan
     track = np.array([[4]] * 5 + [[-1]] + [[9]] * 6)
@@ -125,7 +125,7 @@ def test_somebody_lost_and_found_again_is_one_person() -> None:
     np.testing.assert_array_equal(kept.positions, positions)
 
 
-def test_somebody_who_appears_elsewhere_is_another_person() -> None:
+def test_a_person_who_appears_elsewhere_is_another() -> None:
     positions = standing(frames=12)
     positions[6:] += 2.0
     track = np.array([[4]] * 6 + [[9]] * 6)
@@ -314,7 +314,7 @@ def test_what_has_no_trunk_is_left_and_says_why() -> None:
     assert tilt_upright(hand, "clip").provenance == (reason,)
     unseen = standing()
     unseen[:, :, KINECT20.index("left_hip")] = np.nan
-    reason = "tilt_upright: skipped, shoulders and hips were not measured"
+    reason = "tilt_upright: skipped, shoulders and hips were not observed"
     assert tilt_upright(Sequence(unseen, KINECT20, 30.0), "clip").provenance == (reason,)
 
 
@@ -324,7 +324,9 @@ def test_what_has_no_trunk_is_left_and_says_why() -> None:
 @pytest.mark.parametrize("over", ["clip", "start"])
 @pytest.mark.parametrize("degrees", [0, 35, 90, 180, -120])
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
-def test_whoever_faces_elsewhere_is_turned_to_the_rest_pose(skeleton: Skeleton, degrees: int, over: Any) -> None:
+def test_a_person_who_faces_elsewhere_is_turned_to_the_rest_pose(
+    skeleton: Skeleton, degrees: int, over: Any
+) -> None:
     turned = standing(skeleton, people=2) @ about("y", degrees).T
     front = turn_to_front(Sequence(turned, skeleton, 30.0), over)
     np.testing.assert_allclose(front.positions, standing(skeleton, people=2), atol=1e-5)
@@ -354,7 +356,7 @@ def test_any_axis_may_be_up(up: str) -> None:
     np.testing.assert_allclose(front @ vertical, world @ vertical, atol=1e-5)
 
 
-def test_frames_with_exchanged_sides_do_not_turn_the_clip() -> None:
+def test_mirrored_frames_do_not_turn_the_clip() -> None:
     recorded = standing() @ about("y", 70).T
     recorded[8:] = recorded[8:, :, KINECT20.mirror]  # a third of the frames
     front = turn_to_front(Sequence(recorded, KINECT20, 30.0), "clip").positions
@@ -376,7 +378,7 @@ def test_what_has_no_heading_is_left_and_says_why() -> None:
     assert turn_to_front(hand, "clip").provenance == (reason,)
     unseen = standing()
     unseen[:, :, [4, 8, 12, 16]] = np.nan
-    reason = "turn_to_front: skipped, shoulders and hips were not measured"
+    reason = "turn_to_front: skipped, shoulders and hips were not observed"
     assert turn_to_front(Sequence(unseen, KINECT20, 30.0), "clip").provenance == (reason,)
 
 
@@ -448,7 +450,7 @@ def test_an_empty_recording_is_refused(name: str) -> None:
     empty = Sequence(np.full((3, 1, 25, 3), NAN), NTU25, 30.0, name="empty")
     with pytest.raises(UserError) as caught:
         get_cleaning(name)(empty)
-    assert str(caught.value) == "sequence 'empty': no joint is measured in any frame"
+    assert str(caught.value) == "sequence 'empty': no joint is observed in any frame"
 
 
 def test_settings_may_follow_a_name() -> None:
@@ -508,7 +510,7 @@ def test_ntu_agcn_points_the_first_spine_up_z_and_shoulders_along_x() -> None:
     assert cleaned.up == "+z"
 
 
-def test_ntu_agcn_moves_somebody_who_comes_late_to_the_start() -> None:
+def test_ntu_agcn_moves_a_late_person_to_the_start() -> None:
     positions = lively(5, NTU25, frames=10).positions.copy()
     positions = np.nan_to_num(positions, nan=0.5)
     positions[:3, 1] = np.nan
@@ -572,7 +574,7 @@ def test_ntu_agcn_repeats_who_leaves_and_keeps_gaps_in_the_middle() -> None:
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 10**6), persons=st.integers(1, 3), gaps=st.sampled_from([0.0, 0.0, 0.2]))
 def test_people_who_keep_their_places_are_not_sorted_in_vain(seed: int, persons: int, gaps: float) -> None:
-    """What is left out where everybody is always in one place would have changed nothing."""
+    """What is left out where everyone is always in one place would have changed nothing."""
     rng = np.random.default_rng(seed)
     positions = rng.normal(0, 1, (12, persons, 20, 3))
     positions[rng.random((12, persons)) < gaps] = np.nan

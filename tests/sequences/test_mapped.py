@@ -1,4 +1,4 @@
-"""A store in another layout."""
+"""A store with another skeleton."""
 
 import pickle
 from pathlib import Path

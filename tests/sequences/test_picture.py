@@ -154,7 +154,7 @@ def test_poses_of_a_strip_do_not_overlap() -> None:
     assert all(low < value < high for value in x)
 
 
-def test_frames_with_nobody_leave_a_gap() -> None:
+def test_frames_without_a_person_leave_a_gap() -> None:
     positions = standing(frames=3).positions.copy()
     positions[1] = np.nan
     (axes,) = poses(Sequence(positions, KINECT20, 30.0), count=3).axes
@@ -207,7 +207,7 @@ def test_a_film_shows_its_colours_where_the_limbs_are(tmp_path: Path) -> None:
 def test_a_film_is_a_gif(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         film(standing(), tmp_path / "film.mp4")
-    assert str(error.value) == f"a film is a .gif file, got {tmp_path / 'film.mp4'}"
+    assert str(error.value) == f"an animation is a .gif file, got {tmp_path / 'film.mp4'}"
 
 
 def test_no_poses_are_refused() -> None:
@@ -215,9 +215,9 @@ def test_no_poses_are_refused() -> None:
         poses(standing(), 0)
 
 
-def test_nothing_measured_is_refused(tmp_path: Path) -> None:
+def test_a_recording_without_observed_joints_is_refused(tmp_path: Path) -> None:
     empty = Sequence(np.full((3, 1, 20, 3), np.nan, dtype=np.float32), KINECT20, 30.0, name="dark")
-    message = r"^sequence 'dark' has no measured joint, there is nothing to draw$"
+    message = r"^sequence 'dark' has no observed joint, there is nothing to draw$"
     with pytest.raises(UserError, match=message):
         poses(empty)
     with pytest.raises(UserError, match=message):

@@ -63,7 +63,7 @@ def test_any_float_becomes_float32() -> None:
     )
 )
 @settings(max_examples=50, deadline=None)
-def test_a_joint_is_measured_wholly_or_not_at_all(positions: NDArray[np.float32]) -> None:
+def test_all_coordinates_of_a_joint_are_observed_or_none(positions: NDArray[np.float32]) -> None:
     sequence = Sequence(positions, SBU15, fps=30)
     missing = np.isnan(positions).any(axis=-1)
     assert np.array_equal(sequence.valid, ~missing)
@@ -177,7 +177,7 @@ def test_replace_checks_again() -> None:
         ({"positions": np.zeros((4, 0, 15, 3))}, "no frames or no persons: (4, 0, 15, 3)"),
         (
             {"positions": np.full((4, 1, 15, 3), np.inf)},
-            "infinite coordinates; a joint that was not measured is NaN",
+            "infinite coordinates; a joint that was not observed is NaN",
         ),
         ({"fps": 0}, "fps is 0, expected a positive number"),
         ({"fps": -1.5}, "fps is -1.5, expected a positive number"),

@@ -225,7 +225,7 @@ def test_an_unknown_version(small: Path) -> None:
     )
 
 
-def _flip(path: Path, place: int) -> None:
+def _change_bit(path: Path, place: int) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(bytes(content))
@@ -240,11 +240,11 @@ def _edit(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
-        ("positions-00000.npy", lambda path: _flip(path, 500)),
-        ("positions-00000.npy", lambda path: _flip(path, 3)),
+        ("positions-00000.npy", lambda path: _change_bit(path, 500)),
+        ("positions-00000.npy", lambda path: _change_bit(path, 3)),
         ("positions-00000.npy", lambda path: path.write_bytes(path.read_bytes()[:-4])),
         ("positions-00000.npy", lambda path: path.unlink()),
-        ("index.parquet", lambda path: _flip(path, 60)),
+        ("index.parquet", lambda path: _change_bit(path, 60)),
         ("index.parquet", lambda path: path.write_bytes(path.read_bytes()[:-30])),
         ("index.parquet", lambda path: path.unlink()),
         ("store.json", lambda path: path.write_text(path.read_text()[:-30])),
@@ -261,7 +261,7 @@ def test_damage_is_found_and_the_file_named(small: Path, file: str, damage: Call
 
 
 def test_a_changed_number_is_named(small: Path) -> None:
-    _flip(small / "positions-00000.npy", 500)
+    _change_bit(small / "positions-00000.npy", 500)
     with pytest.raises(UserError) as caught:
         Store(small).verify()
     again = "changed since it was written; import again with --overwrite"
@@ -326,7 +326,7 @@ def test_going_on_with_a_damaged_shard_is_refused(tmp_path: Path) -> None:
     writer.add(sequence(0))
     writer.commit()
     writer.close()
-    _flip(tmp_path / "store" / "positions-00000.npy", 200)
+    _change_bit(tmp_path / "store" / "positions-00000.npy", 200)
     with pytest.raises(UserError, match=r"positions-00000.npy: damaged; import again with --overwrite$"):
         StoreWriter(tmp_path / "store", resume=True)
 

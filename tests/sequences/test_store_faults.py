@@ -18,7 +18,7 @@ import pytest
 from skelact.errors import FileError, UserError
 from skelact.runtime import locking
 from skelact.sequences import Sequence, shards, store
-from skelact.sequences import format as layout
+from skelact.sequences import format as store_format
 from skelact.sequences.store import Store, StoreWriter, WriteError
 from skelact.skeletons import SBU15
 
@@ -50,7 +50,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     writer.add(clip(0))
     writer.commit()
     before = {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()}
-    holder = json.loads(before[layout.LOCK])
+    holder = json.loads(before[store_format.LOCK])
     for given in ({"resume": True}, {"overwrite": True}, {}):
         with pytest.raises(UserError) as caught:
             StoreWriter(tmp_path / "store", **given)
@@ -62,7 +62,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()} == before
     writer.add(clip(1))
     writer.finish()
-    assert not (tmp_path / "store" / layout.LOCK).exists()
+    assert not (tmp_path / "store" / store_format.LOCK).exists()
     Store(tmp_path / "store").verify()
 
 
@@ -74,7 +74,7 @@ def test_a_writer_that_is_given_up_lets_others_write(tmp_path: Path) -> None:
     forgotten = StoreWriter(tmp_path / "store")
     del forgotten
     StoreWriter(tmp_path / "store").close()
-    assert not (tmp_path / "store" / layout.LOCK).exists()
+    assert not (tmp_path / "store" / store_format.LOCK).exists()
 
 
 def test_a_writer_that_fails_to_start_leaves_nothing(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_writer_that_fails_to_start_leaves_nothing(tmp_path: Path) -> None:
     for given in ({}, {"resume": True}):
         with pytest.raises(UserError):
             StoreWriter(tmp_path / "store", **given)
-    assert not (tmp_path / "store" / layout.LOCK).exists()
+    assert not (tmp_path / "store" / store_format.LOCK).exists()
     StoreWriter(tmp_path / "store", overwrite=True).close()
 
 
@@ -99,12 +99,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_killed_writer_locks_nobody_out(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_lock(tmp_path: Path) -> None:
     shutil.copy(__file__, tmp_path / "tests_clip.py")
     (tmp_path / "program.py").write_text(KILLED)
     program = [sys.executable, str(tmp_path / "program.py"), str(tmp_path / "store")]
     assert subprocess.run(program, check=False, timeout=60).returncode == -signal.SIGKILL
-    assert (tmp_path / "store" / layout.LOCK).exists()
+    assert (tmp_path / "store" / store_format.LOCK).exists()
     assert len(Store(tmp_path / "store")) == 1
     with StoreWriter(tmp_path / "store", resume=True) as writer:
         for seed in (1, 2):
@@ -117,7 +117,9 @@ def test_a_killed_writer_locks_nobody_out(tmp_path: Path) -> None:
     assert contents(tmp_path / "store") == contents(tmp_path / "straight")
 
 
-def test_without_locks_whoever_made_the_file_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_the_process_that_made_the_file_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on some network file systems."""
 
     def refuse(_: int) -> None:
@@ -127,7 +129,7 @@ def test_without_locks_whoever_made_the_file_writes(tmp_path: Path, monkeypatch:
     writer = StoreWriter(tmp_path / "store")
     with pytest.raises(UserError) as caught:
         StoreWriter(tmp_path / "store", resume=True)
-    file = tmp_path / "store" / layout.LOCK
+    file = tmp_path / "store" / store_format.LOCK
     assert str(caught.value).endswith(
         f"If it no longer runs, delete {file}: this file system has no locks that end with a process"
     )
@@ -138,7 +140,7 @@ def test_without_locks_whoever_made_the_file_writes(tmp_path: Path, monkeypatch:
 
 
 def test_where_the_lock_does_not_work_nothing_is_cut_off(tmp_path: Path) -> None:
-    """Somebody removed the lock file, or the file system only pretends to lock."""
+    """Another process removed the lock file, or the file system only pretends to lock."""
     with StoreWriter(tmp_path / "store") as writer:
         writer.add(clip(0))
         writer.commit()
@@ -156,7 +158,7 @@ def test_where_the_lock_does_not_work_nothing_is_cut_off(tmp_path: Path) -> None
     assert len(Store(tmp_path / "store")) == 6
 
 
-def test_a_file_that_somebody_else_made_longer_is_not_cut(tmp_path: Path) -> None:
+def test_a_file_that_another_process_made_longer_is_not_cut(tmp_path: Path) -> None:
     writer = StoreWriter(tmp_path / "store")
     writer.add(clip(0))
     path = tmp_path / "store" / "positions-00000.npy"
@@ -170,7 +172,7 @@ def test_a_file_that_somebody_else_made_longer_is_not_cut(tmp_path: Path) -> Non
 
 def _without_lock(path: Path) -> StoreWriter:
     writer = StoreWriter(path, resume=True)
-    (path / layout.LOCK).unlink()
+    (path / store_format.LOCK).unlink()
     return writer
 
 
@@ -180,7 +182,7 @@ def _without_lock(path: Path) -> StoreWriter:
 def hole(path: Path, start: float, end: float) -> None:
     """Zeros instead of a share of a file, as a file that was cut short and grew again has them."""
     data = bytearray(path.read_bytes())
-    first, last = (layout.HEADER + int(share * (len(data) - layout.HEADER)) for share in (start, end))
+    first, last = (store_format.HEADER + int(share * (len(data) - store_format.HEADER)) for share in (start, end))
     data[first:last] = bytes(last - first)
     path.write_bytes(bytes(data))
 
@@ -241,11 +243,11 @@ def test_a_hole_that_opening_misses_is_found_when_its_clip_is_read(tmp_path: Pat
     victim = 20
     assert victim not in np.linspace(0, 39, store.SAMPLED).astype(int)
     opened = Store(path)
-    places = opened.columns["start" if kind == "positions" else layout.CONFIDENCE_START]
+    places = opened.columns["start" if kind == "positions" else store_format.CONFIDENCE_START]
     row = 15 * 3 * 4 if kind == "positions" else 15 * 2
     file = path / f"{kind}-00000.npy"
     data = bytearray(file.read_bytes())
-    start = layout.HEADER + int(places[victim]) * row
+    start = store_format.HEADER + int(places[victim]) * row
     data[start : start + row] = bytes(row)
     file.write_bytes(bytes(data))
     again = Store(path)
@@ -287,7 +289,7 @@ def test_a_store_replaced_while_it_is_open(tmp_path: Path) -> None:
     np.testing.assert_array_equal(held.positions(0), kept)  # the file is still open
     with pytest.raises(FileError, match=r"replaced while the store was open; start again$"):
         opened.positions(0)
-    with pytest.raises(UserError, match=r"store was written anew while it was in use; start again$"):
+    with pytest.raises(UserError, match=r"store was rewritten while it was in use; start again$"):
         pickle.loads(sent)
 
 
@@ -349,7 +351,7 @@ def test_a_store_without_confidence_has_no_trace_of_it(tmp_path: Path) -> None:
         "positions-00000.npy",
         "store.json",
     }
-    assert layout.CONFIDENCE_START not in Store(tmp_path / "store").columns
+    assert store_format.CONFIDENCE_START not in Store(tmp_path / "store").columns
 
 
 def test_confidence_that_cannot_be() -> None:
@@ -398,14 +400,14 @@ def write_version_1(path: Path, clips: list[Sequence], complete: bool = True) ->
             {
                 "file": "positions-00000.npy",
                 "rows": len(rows),
-                "sha256": layout.digest_of_rows(path / "positions-00000.npy", rows.nbytes)[0].hexdigest(),
+                "sha256": store_format.digest_of_rows(path / "positions-00000.npy", rows.nbytes)[0].hexdigest(),
             }
         ],
-        "index": {"file": "index.parquet", "sha256": layout.digest_of_file(path / "index.parquet")},
+        "index": {"file": "index.parquet", "sha256": store_format.digest_of_file(path / "index.parquet")},
         "steps": [[]],
         "provenance": {},
     }
-    info["fingerprint"] = layout.fingerprint([info[key] for key in layout.CONTENTS], columns)
+    info["fingerprint"] = store_format.fingerprint([info[key] for key in store_format.CONTENTS], columns)
     (path / "store.json").write_text(json.dumps(info))
 
 

@@ -98,7 +98,7 @@ def test_test_clips_that_are_training_clips(tmp_path: Path) -> None:
 
 def test_an_unfinished_import_says_so(tmp_path: Path) -> None:
     (finding,) = summarise_store(written(tmp_path / "store", clip(0), complete=False)).findings
-    assert finding.text == "The import was interrupted; the same command goes on where it stopped."
+    assert finding.text == "The import was interrupted; the same command continues where it stopped."
 
 
 def test_many_names_are_cut_short(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_range_and_default_of_a_setting() -> None:
     assert batch.range == "at least 2"
     assert one(recipe, "data.stream").range == "one of joint, bone, motion"
     assert one(recipe, "encoder.widths").range == "each between 1 and 1000000"
-    assert one(recipe, "views.flip").range == ""
+    assert one(recipe, "views.mirror").range == ""
     assert one(recipe, "method.queue").default == 32768, "the default of moco, not of the first method"
     assert one(recipe, "method.queue").about == "keys in the queue"
 

@@ -1,6 +1,6 @@
 """A GPU is given work without being asked anything; shown without one, by tensors that only say where they are.
 
-Each tensor "on the GPU" knows its shape and its device and holds nothing: whoever needs a value of it fails.
+Each tensor "on the GPU" knows its shape and its device and holds nothing: code that needs a value of it fails.
 Tensors of the CPU are real. What the two must not do, ``PretendedGPU`` says.
 """
 

@@ -1,4 +1,4 @@
-"""What happens to a run when its files are damaged, its disk is full, or somebody else has it."""
+"""What happens to a run when its files are damaged, its disk is full, or another process has it."""
 
 import io
 import json
@@ -110,7 +110,7 @@ def metrics(run: Path) -> list[dict[str, float]]:
     return [{key: value for key, value in line.items() if key != "clips_per_second"} for line in lines]
 
 
-def flip(path: Path, bit: int) -> None:
+def change_bit(path: Path, bit: int) -> None:
     content = bytearray(path.read_bytes())
     content[bit // 8 % len(content)] ^= 1 << bit % 8
     path.write_bytes(bytes(content))
@@ -120,7 +120,7 @@ HARM: dict[str, Callable[[Path], Any]] = {
     "emptied": lambda path: path.write_bytes(b""),
     "cut short": lambda path: path.write_bytes(path.read_bytes()[:-7]),
     "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "flipped": lambda path: flip(path, path.stat().st_size * 8 - 100),
+    "flipped": lambda path: change_bit(path, path.stat().st_size * 8 - 100),
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
     "longer": lambda path: path.write_bytes(path.read_bytes() + b"x"),
 }
@@ -149,14 +149,14 @@ def test_weights_that_are_gone_are_a_damaged_checkpoint(run: Path, store: Store,
     assert_same(run, whole)
 
 
-def test_every_flipped_bit_is_seen(stopped: Path, tmp_path: Path) -> None:
+def test_every_changed_bit_is_seen(stopped: Path, tmp_path: Path) -> None:
     draw, good = random.Random(0), read_checkpoint(newest(stopped))
     for suffix in (".json", ".safetensors"):
         for _ in range(100):
             path = tmp_path / good.path.name
             for kind in (".json", ".safetensors"):
                 shutil.copy(good.path.with_suffix(kind), path.with_suffix(kind))
-            flip(path.with_suffix(suffix), draw.randrange(10**9))
+            change_bit(path.with_suffix(suffix), draw.randrange(10**9))
             try:
                 found = read_checkpoint(path)
             except Damaged:
@@ -202,9 +202,9 @@ def test_the_command_line_says_it(
 ) -> None:
     newest(run).write_text("")
     assert command(["pretrain", str(store.path), "-o", str(run), "--resume"]) == 0
-    told = capsys.readouterr().err
-    assert f"skelact: {run}/checkpoints/epoch-00002-step-00001.json is damaged: it is not JSON" in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert f"skelact: {run}/checkpoints/epoch-00002-step-00001.json is damaged: it is not JSON" in printed
+    assert "Traceback" not in printed
     assert_same(run, whole)
 
 
@@ -421,7 +421,7 @@ def test_a_full_disk_is_said_and_harms_nothing(
 
 @pytest.mark.parametrize("limit", [0, 500, 3000, 12_000])
 def test_a_limit_on_sizes_of_the_system_is_said(store: Store, short: Path, tmp_path: Path, limit: int) -> None:
-    """As with a quota: no file grows beyond some size, whoever writes it."""
+    """As with a quota: no file grows beyond some size."""
     out, before = tmp_path / "run", resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:

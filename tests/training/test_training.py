@@ -142,18 +142,20 @@ def test_a_loss_that_is_read_late_is_counted_all_the_same(
 ) -> None:
     """As on a GPU: metrics, checkpoints and weights are those of a training that reads each loss at once."""
     monkeypatch.setattr(loop, "LATE", {"cpu": 1})
-    told: list[tuple[int, dict[str, float]]] = []
+    reported: list[tuple[int, dict[str, float]]] = []
 
     def interrupt(progress: Progress) -> None:
-        told.append((progress.step, progress.parts))
+        reported.append((progress.step, progress.parts))
         if progress.step == stop_at:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Stopped):
         pretrain(store, tmp_path / "run", RECIPE, progress=interrupt)
-    pretrain(store, tmp_path / "run", RECIPE, resume=True, progress=lambda at: told.append((at.step, at.parts)))
-    assert [step for step, _ in told] == list(range(1, 17))
-    first = [parts["temporal_to_instance"] for _, parts in told[:4]]
+    pretrain(
+        store, tmp_path / "run", RECIPE, resume=True, progress=lambda at: reported.append((at.step, at.parts))
+    )
+    assert [step for step, _ in reported] == list(range(1, 17))
+    first = [parts["temporal_to_instance"] for _, parts in reported[:4]]
     assert metrics(whole)[0]["temporal_to_instance"] == sum(first) / 4
     assert_same_weights(whole, tmp_path / "run")
     assert without_speed(whole) == without_speed(tmp_path / "run")
@@ -247,8 +249,8 @@ def test_several_seeds_train_in_their_own_folders(
     recipe.write_text(to_toml(RECIPE))
     words = ["pretrain", str(store.path), "-o", str(tmp_path / "run"), "-c", str(recipe), "--epochs", "1"]
     assert command([*words, "--seeds", "0,5", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [one["seed"] for one in told] == [0, 5]
+    reported = json.loads(capsys.readouterr().out)
+    assert [one["seed"] for one in reported] == [0, 5]
     assert Model.load(tmp_path / "run" / "seed-5").recipe.train.seed == 5
     assert command([*words, "--seeds", "0;5"]) == 2
     assert "--seeds 0;5: expected whole numbers separated by commas" in capsys.readouterr().err

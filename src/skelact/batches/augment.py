@@ -1,4 +1,4 @@
-"""Changes of a clip that do not change its action: rotation, shear, exchange of left and right, noise.
+"""Changes of a clip that do not change its action: rotation, shear, mirroring, noise.
 
 What is random is drawn for each clip from the generator that is given, on the batch's device. A function
 ``random_...`` draws and changes; what it calls changes alone.
@@ -94,27 +94,27 @@ def random_shear(batch: Batch, amplitude: float, probability: float, rng: torch.
 
 
 def random_mirror(batch: Batch, probability: float, rng: torch.Generator) -> Batch:
-    """Exchange left and right joints of the clips whose coin says so; see ``mirror_joints``."""
+    """Mirror random clips; see ``mirror_joints``."""
     return mirror_joints(batch, coins(batch, probability, rng))
 
 
 def random_noise(batch: Batch, largest: float, rng: torch.Generator) -> Batch:
-    """Normal noise on every measured coordinate; its deviation is U(0, largest) for each clip.
+    """Normal noise on every observed coordinate; its deviation is U(0, largest) for each clip.
 
-    Two views of a recording share the jitter of its recorder, and no two recordings do. An encoder that is asked
-    which views belong together learns to read it, unless each view has some of its own.
+    Two views of a recording share the jitter of its recorder, and no two recordings do. So an encoder
+    that has to match views learns to recognise the jitter, unless each view has noise of its own.
     """
     deviation = largest * torch.rand(len(batch), 1, 1, 1, 1, generator=rng, device=rng.device)
     return _moved(batch, deviation * torch.randn(batch.positions.shape, generator=rng, device=rng.device))
 
 
 def add_noise(batch: Batch, deviation: float, rng: torch.Generator) -> Batch:
-    """Normal noise on every coordinate of what was measured, in the unit of the positions."""
+    """Normal noise on every observed coordinate, in the unit of the positions."""
     return _moved(batch, deviation * torch.randn(batch.positions.shape, generator=rng, device=rng.device))
 
 
 def coins(batch: Batch, probability: float, rng: torch.Generator) -> Tensor:
-    """(N,) bool: a coin for each clip that says yes with a probability."""
+    """(N,) bool: true for each clip with this probability."""
     return torch.rand(len(batch), generator=rng, device=rng.device) < probability
 
 

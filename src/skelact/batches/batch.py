@@ -22,11 +22,11 @@ class Batch:
 
     Args:
         positions: (N, T, M, V, C) float.
-        valid: (N, T, M, V) bool, where a joint was measured (and is not hidden from the encoder).
+        valid: (N, T, M, V) bool, where a joint was observed (and is not hidden from the encoder).
         frames: (N,) int64, the true number of frames of each clip; what follows is padding.
         label: (N,) int64, index of the action, -1 where unknown.
         index: (N,) int64, where the clips come from: rows of a store.
-        skeleton: the layout.
+        skeleton: of all clips.
         confidence: (N, T, M, V) float in [0, 1], how sure the recorder was of each joint; 1 in clips whose
             recorder did not say, None where no clip of the batch has one.
         known: what ``present`` is, where it is known already; not kept by ``replace``, which may change ``valid``.
@@ -47,7 +47,7 @@ class Batch:
 
     @cached_property
     def present(self) -> Tensor:
-        """(N, M) bool, who is in the clips: of absent people not one joint was measured.
+        """(N, M) bool, who is in the clips: of absent people no joint was observed.
 
         On the CPU wherever the batch is, so that a GPU need not be asked. Found when first asked for, which waits
         for the device, unless it was known. In a view it is who is in the whole clip.
@@ -65,7 +65,7 @@ class Batch:
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> "Batch":
         """The same batch on a device, positions and confidence in ``dtype`` where given.
 
-        From pinned memory it is on its way to a GPU when this returns, and nobody has waited for it.
+        From pinned memory the copy to a GPU may still be under way when this returns; nothing waits for it.
         """
         place = torch.device(device)
         there = self._each(lambda tensor: send(tensor, place))
@@ -93,7 +93,7 @@ class Batch:
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device; from pinned memory of the CPU nobody waits until it has arrived."""
+    """The tensor on a device; from pinned memory of the CPU nothing waits for its arrival."""
     return tensor.to(device, non_blocking=tensor.device.type == "cpu")
 
 
@@ -114,8 +114,8 @@ def collate(
     """A batch from clips of any length: the one place where NaN becomes 0 and ``valid`` false.
 
     Args:
-        clips: N arrays (T_n, M_n, V, C), NaN where not measured.
-        skeleton: their layout.
+        clips: N arrays (T_n, M_n, V, C), NaN where not observed.
+        skeleton: of all clips.
         persons: number of persons M of the batch; that of the fullest clip when 0.
         label: (N,) action indices; -1 for all when None.
         index: (N,) rows; 0..N-1 when None.

@@ -12,8 +12,8 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
     """Cut a window out of each clip and resize it to ``frames`` by linear interpolation.
 
     Convention: half-pixel centres, as in image resizing without aligned corners: frame i of the result lies
-    at ``(i + 0.5) * length / frames - 0.5`` of the window, held at its ends. Between a measured and a missing
-    neighbour the measured one counts alone, so that missing joints do not pull towards zero.
+    at ``(i + 0.5) * length / frames - 0.5`` of the window, held at its ends. Between an observed and a missing
+    neighbour only the observed one counts, so that missing joints do not pull towards zero.
 
     Args:
         batch: positions (N, T, M, V, C).
@@ -34,7 +34,7 @@ def crop_resize(batch: Batch, start: Tensor, length: Tensor, frames: int) -> Bat
 def between_frames(batch: Batch, place: Tensor, last: Tensor) -> Batch:
     """Positions and confidence between the frames of each clip, linear.
 
-    Between a measured and a missing neighbour the measured one counts alone.
+    Between an observed and a missing neighbour only the observed one counts.
 
     Args:
         batch: positions (N, T, M, V, C).

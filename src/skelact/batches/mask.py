@@ -33,7 +33,7 @@ def sorting_network(score: Tensor) -> Tensor:
     The published masks were made with numpy's default argsort, which promises nothing about ties. On processors
     with AVX2 or AVX-512 its vector sort is such a network for short rows: equal scores are neither kept in order
     nor reversed. On others it sorts in another way, and hides some joints in a tenth of all draws more. The
-    network here gives the frequencies that were measured of the published code. It compares whole numbers alone,
+    network here gives the frequencies that were measured with the published code. It compares whole numbers alone,
     so the masks are the same on any processor and device.
 
     Score, lane and joint are packed into one number, so that a step is a minimum: of two equal scores that of the

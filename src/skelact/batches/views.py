@@ -34,7 +34,7 @@ def random_view(batch: Batch, data: DataSettings, views: ViewSettings, rng: torc
         view = random_noise(view, views.noise, rng)
     view = to_stream(view, data.stream)
     view = random_rotation(view, views.rotate_degrees, views.tilt_degrees, chance, rng, views.upright)
-    if views.flip:
+    if views.mirror:
         view = random_mirror(view, chance, rng)
     view = random_shear(view, views.shear, chance, rng)
     seeds, hidden = max(round(views.seed_joints * joints), 1), round(views.hidden_joints * joints)

@@ -15,16 +15,16 @@ from skelact.errors import UserError, unknown
 
 # Commands are named by import string, so that `skelact --help` loads none of them (and no torch).
 COMMANDS = {
-    "demo": "The whole story on generated people, in about two minutes.",
-    "import": "Read recordings, clean them and put them in a store.",
-    "inspect": "Say what is in a store or a recording; draw it.",
+    "demo": "All steps on generated people, in about two minutes.",
+    "import": "Read recordings, clean them and write them to a store.",
+    "inspect": "Show what is in a store or a recording, and draw it.",
     "pretrain": "Learn an encoder from a store, without labels.",
-    "recipes": "List the settings that come with skelact, and explain them.",
-    "evaluate": "Measure a trained encoder by the protocols of the field.",
-    "fuse": "Add the scores of several evaluated runs, such as one a stream.",
-    "compare": "Put the results of several runs side by side, with a paired test.",
-    "report": "Render results that are there to HTML or Markdown.",
-    "convert": "Turn a checkpoint of the official SCD-Net code into a model.",
+    "recipes": "List the recipes, or explain every setting of one.",
+    "evaluate": "Measure a trained encoder by the usual protocols.",
+    "fuse": "Combine the scores of several evaluated runs, such as one for each stream.",
+    "compare": "Compare the results of several runs, with a paired test.",
+    "report": "Write existing results as HTML or Markdown.",
+    "convert": "Convert a checkpoint of the official SCD-Net code to a model.",
 }
 
 app = App(
@@ -41,7 +41,7 @@ def main() -> None:
     """Entry point of the ``skelact`` command; ends the process with the exit status."""
     # Threads that wait by spinning take the cores from each other as soon as something else runs on the machine:
     # with two more busy processes on two cores, a training step took ten times as long. A short spin costs nothing
-    # on a quiet machine. Read by GNU OpenMP when torch is loaded; whoever sets either variable is obeyed.
+    # on a quiet machine. Read by GNU OpenMP when torch is loaded; a user who sets either variable is obeyed.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     for stream in (sys.stdout, sys.stderr):
@@ -49,7 +49,7 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads our output, such as `head`, has left
+    except BrokenPipeError:  # the reader of our output, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     sys.exit(status)

@@ -14,18 +14,18 @@ def run(
     against: Literal["first", "baseline"] = "first",
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Put the results of several runs side by side, with a paired test.
+    """Compare the results of several runs, with a paired test.
 
-    Reads what evaluate wrote. For each protocol: every run's accuracy with its interval, the best baseline, and
-    how far each is from the first run on the same test clips: the difference with its 95 % interval by a paired
-    bootstrap over the clips, and McNemar's test for each seed that both have. Runs that were measured on another
-    split, on other data or on recordings cleaned in another way are refused.
+    Reads what evaluate wrote. For each protocol, prints every run's accuracy with its interval, the best
+    baseline, and the difference from the first run on the same test clips: with its 95 % interval by a paired
+    bootstrap over the clips, and McNemar's test for each seed that both have. Runs on other data, on another split
+    or with another cleaning are refused.
 
     Args:
         runs: folders of runs that were evaluated; the first is the reference.
         split: which evaluation of each run; not needed where there is only one.
         hold_out: likewise, such as camera=2.
-        protocol: only these, such as linear,knn or semi/10; all when not given.
+        protocol: only these, such as linear,knn or semi/10; default: all.
         against: what every run is tested against: the first run, or the best baseline of all.
         as_json: print the comparison as JSON.
     """

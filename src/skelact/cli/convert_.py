@@ -20,19 +20,19 @@ def run(
     heads: int = 8,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Turn a checkpoint of the official SCD-Net code (.pth.tar) into a model folder.
+    """Convert a checkpoint of the official SCD-Net code (.pth.tar) to a model folder.
 
-    Every name and shape in it must fit; what is missing or left over is listed. The file is opened as weights
-    only: no code in it is run. Its sizes are read from the weights; what they do not tell is said by options.
+    Every name and shape in it must match; all that is missing or left over is listed. No code in the file is run.
+    Sizes are read from the weights; options give what the weights do not show.
 
     Args:
         checkpoint: the file.
-        out: the model folder, which evaluate takes in the place of a run.
-        skeleton: layout of the joints that it was trained on.
-        stream: that it was trained on.
+        out: the model folder, which evaluate accepts in place of a run.
+        skeleton: the skeleton that it was trained on.
+        stream: the stream that it was trained on.
         clean: cleaning of the recordings that it was trained on, as for import: stores cleaned in another way
             are refused.
-        preprocessing: what others had done to the recordings before, as the store of their arrays says it.
+        preprocessing: of the arrays that it was trained on, as their store records it.
         heads: of its transformer.
         as_json: print the result as JSON.
     """

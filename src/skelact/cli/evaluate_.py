@@ -26,22 +26,22 @@ def run(
     plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Measure a trained encoder by the protocols of the field.
+    """Measure a trained encoder by the usual protocols.
 
-    Beside every number stand those of the same encoder untrained and of raw coordinates. Features are computed
+    Every number is shown beside those of the same encoder untrained and of raw coordinates. Features are computed
     once for all protocols. Writes results.json, predictions.csv, scores.npz and report.html to
-    RUN/evaluation/SPLIT; what was measured there before by other protocols stays.
+    RUN/evaluation/SPLIT; earlier results of other protocols stay.
 
     Args:
         run: folder of a run, of a run of several seeds, or of a model.
         store: folder of the store.
         protocol: several with commas: linear, knn, finetune, semi (few labels), semi-finetune, few-shot, robust.
-        split: split of the store to measure on; that of the training when not given.
-        hold_out: measure on training clips with this tag, such as camera=2, instead of the test part; what the
-            training held out when neither this nor another split is given.
+        split: split of the store to measure on; default: that of the training.
+        hold_out: measure on training clips with this tag, such as camera=2, instead of the test part;
+            default: what the training held out, if no other split is given.
         seeds: only these seeds of the run, such as 0,2.
         settings: a setting of a protocol, such as --set knn.k=5; can be repeated.
-        map_joints: where the store has another skeleton than the training's, map its joints by their names.
+        map_joints: if the store has another skeleton than the training, map its joints by name.
         precision: bfloat16 computes features about twice as fast, off by about 1 %, where the processor or GPU has
             instructions for it.
         report: write report.html.

@@ -18,17 +18,17 @@ def run(
     hold_out: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Add the scores of several evaluated runs, such as one a stream.
+    """Combine the scores of several evaluated runs, such as one for each stream.
 
     Reads what evaluate wrote and measures nothing again. Writes results.json, predictions.csv and scores.npz to
-    OUT/evaluation/SPLIT, where compare and report find them as those of any run.
+    OUT/evaluation/SPLIT, which compare and report read like those of any run.
 
     Args:
         runs: folders of runs that were evaluated on the same split, with the same seeds.
         out: folder of the fused run.
-        weights: one for each run, such as 0.6,0.6,0.4; equal when not given.
-        protocol: linear, knn, finetune, semi or semi-finetune, several with commas; all that were measured when
-            not given.
+        weights: one for each run, such as 0.6,0.6,0.4; default: equal.
+        protocol: linear, knn, finetune, semi or semi-finetune, several with commas;
+            default: all that were measured.
         split: which evaluation of each run; not needed where there is only one.
         hold_out: likewise, such as camera=2.
         as_json: print the results as JSON.

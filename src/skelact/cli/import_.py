@@ -37,32 +37,32 @@ def run(
     plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
-    """Read recordings, clean them and put them in a store.
+    """Read recordings, clean them and write them to a store.
 
-    Files that cannot be read are left out and named with the reason; exit status 3 says that there were some.
-    Of a known data set it is said whether all its clips are there, or which are not.
-    An import that was interrupted goes on where it stopped when the same command is given again.
+    Files that cannot be read are left out and named with the reason; the exit status is then 3. For a known data
+    set the report says whether it is complete, or which clips are absent. After an interruption the same command
+    continues where it stopped.
 
     Args:
         source: a file, or a folder of files; not for generated data sets.
         out: folder of the store.
-        dataset: the data set that the files are, such as nw-ucla; without it any readable files are taken.
+        dataset: the data set of the files, such as nw-ucla; default: any readable files.
             movers are generated and need no source.
         clean: cleaning recipe: default, none or ntu-agcn; settings may follow: default,scale=bones,persons=1.
-            Where it is not said: default, and none for arrays that somebody preprocessed.
-        format: format of the files, where their names and contents do not tell; or agcn, ctr-gcn or aimclr:
-            arrays that somebody preprocessed.
+            Default: default, and none for preprocessed arrays.
+        format: format of the files, where names and contents do not show it; or agcn, ctr-gcn or aimclr:
+            preprocessed arrays.
         option: what the format needs to know, such as --option axes=CTVM --option fps=30; can be repeated.
-        skeleton: of the joints, where the format does not tell: a name, or a TOML file that describes yours.
+        skeleton: of the joints, if the format does not define it: a name, or a TOML file that describes yours.
         label_from: "folder" (a file's folder names the action) or a CSV file with columns name and label.
         missing: text file that names clips to leave out, one a line, such as the list of missing skeletons that
             comes with NTU RGB+D; a list in the folder itself is found.
         clips: how many clips to generate.
         seed: of the generated clips.
-        processes: that read; 0: one per core.
-        overwrite: replace the store that is there.
-        float16: half the size, 1 mm exact within 2 m of the centre.
-        untrimmed: long recordings stay whole, with their labelled segments; these are the clips otherwise.
+        processes: number of reading processes; 0: one for each core.
+        overwrite: replace an existing store.
+        float16: half the size; within 2 m of the centre off by less than 0.5 mm.
+        untrimmed: keep long recordings whole, with their labelled segments; default: one clip for each segment.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the report as JSON.
     """
@@ -91,7 +91,7 @@ def run(
             )
     except KeyboardInterrupt:
         if (out / "store.json").is_file():
-            print(f"{out} keeps what was imported; the same command goes on from there", file=sys.stderr)
+            print(f"{out} keeps what was imported; the same command continues from there", file=sys.stderr)
         raise
     if as_json:
         _print_json(report)

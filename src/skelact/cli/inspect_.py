@@ -30,13 +30,13 @@ def run(
     plugin: PluginFiles = (),
     as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
-    """Say what is in a store or a recording, check that it is whole, and draw it.
+    """Show what is in a store or a recording, check that it is undamaged, and draw it.
 
     Args:
         path: a store, or a file or folder with one recording.
-        picture: draw a sequence to this file: .gif is a film, .png .svg .pdf a strip of poses.
-        clip: which sequence of a store to describe and draw: its name or its row; the first is drawn otherwise.
-        format: format of a file, where its name and content do not tell.
+        picture: draw a sequence to this file: .gif is an animation, .png .svg .pdf a strip of poses.
+        clip: which sequence of a store to describe and draw: its name or row; default: draw the first.
+        format: format of a file, where its name and content do not show it.
         option: what the format needs to know, such as --option axes=CTVM; can be repeated.
         clean: cleaning recipe for a file: default, none or ntu-agcn.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.

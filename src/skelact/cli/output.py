@@ -20,7 +20,7 @@ def allow_any_text(stream: TextIO) -> None:
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the signs that cannot be encoded, and where to go on; an error handler of ``codecs``."""
+    """A replacement for what cannot be encoded, and where to continue; an error handler for ``codecs``."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]

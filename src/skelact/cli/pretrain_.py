@@ -38,26 +38,26 @@ def run(
 ) -> int:
     """Learn an encoder from a store, without labels.
 
-    Says first what it will take, time and memory, measured on a few steps. Writes a run folder: config.toml,
+    First estimates time and memory on a few steps. Writes a run folder: config.toml,
     metrics.jsonl, events/ for TensorBoard, checkpoints/, model.safetensors and model.json. Ctrl-C ends after the
     step in progress and leaves a state that --resume continues.
 
     Args:
         store: folder of the store.
         out: the run folder.
-        recipe: the name of a recipe, such as scdnet-paper, or a TOML file; small when not given. skelact recipes
-            lists them.
+        recipe: the name of a recipe, such as scdnet-paper, or a TOML file; default: small. skelact recipes lists
+            them.
         method: scdnet, moco or whitening; with labels supervised or mean_teacher.
-        split: train on the training part of this split; every clip when empty.
-        hold_out: of the training part leave out clips by a tag, such as camera=2, to choose settings on.
+        split: train on the training part of this split; default: on every clip.
+        hold_out: leave out training clips with this tag, such as camera=2, to choose settings on.
         epochs: instead of the recipe's.
         seed: instead of the recipe's.
         seeds: several, such as 0,1,2: each trains in its own folder RUN/seed-0, RUN/seed-1, ...
         feeds: a further store of a method that learns from several, such as --feed unlabelled=STORE2.
         settings: any setting of the recipe, such as --set method.temperature=0.1; can be repeated.
-        resume: continue where RUN was stopped, with its own settings; more epochs are followed where the schedule
-            of the learning rate allows it, other changes are refused.
-        device: cpu, cuda, cuda:1, ...; the GPU if there is one when empty.
+        resume: continue where RUN was stopped, with its own settings; more epochs are possible if the schedule of
+            the learning rate allows it; other changes are refused.
+        device: cpu, cuda, cuda:1, ...; default: the GPU if there is one.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print the result as JSON.
     """

@@ -102,7 +102,7 @@ class _Clock:
         self.said = self.began if said is None else said
 
     def late(self) -> bool:
-        """Whether it is time for another line; then the time starts anew."""
+        """Whether it is time for another line; if so, the time starts again."""
         now = time.monotonic()
         late = now - self.said > SECONDS_BETWEEN_LINES
         self.said = now if late else self.said
@@ -157,11 +157,11 @@ def step_bar(name: str) -> Iterator[Callable[["Step"], None]]:
         A function to call after each step.
     """
     with stage_bar() as show:
-        yield lambda step: show(f"{name} {told(step)}", step.step, step.steps)
+        yield lambda step: show(f"{name} {step_line(step)}", step.step, step.steps)
 
 
-def told(step: "Step") -> str:
-    """Where a training stands, in a line."""
+def step_line(step: "Step") -> str:
+    """The progress of a training, in a line."""
     parts = " ".join(f"{_short(part)} {value:.2f}" for part, value in step.parts.items())
     return f"epoch {step.epoch + 1}/{step.epochs}  {parts}  {step.clips_per_second:,.0f} clips/s"
 

@@ -29,11 +29,11 @@ def run(
 ) -> None:
     """List the recipes, or explain every setting of one.
 
-    What is printed of one recipe is a recipe itself, to be changed and given to pretrain:
+    The explanation is itself a recipe that you can change and give to pretrain:
     skelact recipes small >mine.toml, then -c mine.toml.
 
     Args:
-        name: a recipe, or a TOML file of your own; all are listed when not given.
+        name: a recipe, or a TOML file of your own; default: list all.
         plugin: Python file of your own that adds encoders, methods, readers or skeletons; can be repeated.
         as_json: print JSON.
     """

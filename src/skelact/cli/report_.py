@@ -13,10 +13,10 @@ def run(
     hold_out: str | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Render results that are there to HTML or Markdown.
+    """Write existing results as HTML or Markdown.
 
-    Reads what evaluate wrote; nothing is measured again, so embedding maps and nearest clips of evaluate's own
-    report.html, which need the features, are not in it. Of several runs the comparison comes first. Curves are
+    Reads what evaluate wrote and measures nothing again. So embedding maps and nearest clips, which need the
+    features, are only in evaluate's own report.html. With several runs the comparison comes first. Curves are
     part of HTML; beside Markdown each is an SVG file, FILE-few-shot.svg and the like.
 
     Args:
@@ -24,7 +24,7 @@ def run(
         out: the file to write, FILE.html or FILE.md.
         split: which evaluation of each run; not needed where there is only one.
         hold_out: likewise, such as camera=2.
-        overwrite: replace files that are there.
+        overwrite: replace existing files.
     """
     from skelact.evaluation.results.stored import read_results
     from skelact.report.pages import write_page

@@ -90,7 +90,7 @@ class Encoder(nn.Module):
 
 
 def people_present(valid: Tensor, present: Tensor | None) -> Tensor:
-    """(N, M) bool, who is in the clips at all: what is given, or whoever has a valid joint, (N, T, M, V).
+    """(N, M) bool, who is in the clips at all: what is given, or everyone with a valid joint, (N, T, M, V).
 
     On the CPU, where what is computed can depend on it; while a graph is exported nothing does, and it stays
     where it is.

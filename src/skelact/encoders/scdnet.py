@@ -12,7 +12,7 @@ from skelact.batches.batch import send_small
 from skelact.encoders.encoder import Encoder, Features, people_present
 from skelact.encoders.stack import GraphStack
 from skelact.errors import UserError
-from skelact.layers.absent import PersonRows, for_everybody, person_rows
+from skelact.layers.absent import PersonRows, for_everyone, person_rows
 from skelact.layers.transformer import Transformer
 from skelact.settings import SCDNetEncoderSettings
 from skelact.skeletons import Skeleton
@@ -35,8 +35,8 @@ class TemporalHead(ClueHead):
 
     def forward(self, x: Tensor, people: PersonRows | None, persons: int) -> Tensor:
         """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, T, D)."""
-        everybody = for_everybody(x.flatten(1, 2), people)
-        x_NTI = everybody.reshape(-1, persons * everybody.shape[1], x.shape[3]).transpose(1, 2)
+        everyone = for_everyone(x.flatten(1, 2), people)
+        x_NTI = everyone.reshape(-1, persons * everyone.shape[1], x.shape[3]).transpose(1, 2)
         mixed: Tensor = self.transformer(self.tokens(x_NTI))
         return mixed
 
@@ -46,7 +46,7 @@ class SpatialHead(ClueHead):
 
     def forward(self, x: Tensor, people: PersonRows | None, persons: int) -> Tensor:
         """Features (P, C', V, T) of the people of N clips, ``persons`` each -> (N, M V, D)."""
-        tokens = for_everybody(self.tokens(x.transpose(1, 2).flatten(2)), people)
+        tokens = for_everyone(self.tokens(x.transpose(1, 2).flatten(2)), people)
         mixed: Tensor = self.transformer(tokens.reshape(-1, persons * tokens.shape[1], tokens.shape[2]))
         return mixed
 
@@ -55,7 +55,7 @@ class SCDNetEncoder(Encoder):
     """Two graph stacks, one read frame by frame, the other joint by joint.
 
     Args:
-        skeleton: the layout, any.
+        skeleton: any.
         persons: M, people in a clip.
         frames: T, frames of a view.
         coordinates: C of the positions, 2 or 3.
@@ -104,7 +104,7 @@ class SCDNetEncoder(Encoder):
         return Features(clip, frames, self._joints(tokens, present))
 
     def _joints(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """(N, M V, D) -> (N, V, D): the mean over the people who are present, (N, M) bool; 0 where nobody is."""
+        """(N, M V, D) -> (N, V, D): the mean over people ``present`` (N, M) bool; 0 where all are absent."""
         weights = send_small(present, tokens.device).to(tokens.dtype)[:, :, None, None]
         each = tokens.view(-1, self.persons, len(self.skeleton), tokens.shape[2])
         return (each * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)

@@ -60,7 +60,7 @@ class STGCNEncoder(Encoder):
     The first block has no residual; a block that is wider than the one before takes every second frame.
 
     Args:
-        skeleton: the layout, any; its graph is fixed, its edges have learnable weights.
+        skeleton: any; its graph is fixed, its edges have learnable weights.
         persons: M, people in a clip.
         frames: T, frames of a view.
         coordinates: C of the positions, 2 or 3.
@@ -131,4 +131,4 @@ def _check(settings: STGCNSettings) -> None:
     if not settings.widths:
         raise UserError("encoder.widths of st_gcn must name at least one block, got none")
     if settings.kernel % 2 == 0:
-        raise UserError(f"encoder.kernel must be odd, so that a frame is in its middle, got {settings.kernel}")
+        raise UserError(f"encoder.kernel must be odd, so that it has a middle frame, got {settings.kernel}")

@@ -13,12 +13,12 @@ class GraphStack(nn.Module):
     """Input norm and graph blocks.
 
     Args:
-        skeleton: the layout; its graph starts the learnable one.
+        skeleton: its graph is the start of the learnable one.
         persons: M, people in a clip.
         coordinates: C of the positions.
-        settings: widths of the blocks, their gain at the start, what the input norm shares. One norm for each
-            coordinate of each joint is the paper's: then joints that hardly move, and show who somebody is
-            rather than what is done, weigh as much as hands. One for each coordinate keeps their proportion.
+        settings: widths of the blocks, start of their norm weights, what the input norm shares. The paper has one
+            norm for each coordinate of each joint: then joints that hardly move, and show who a person is rather
+            than what is done, weigh as much as hands. One norm for each coordinate keeps their proportion.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class GraphStack(nn.Module):
         super().__init__()
         own = persons * len(skeleton) if settings.input_norm == "joint" else 1
         self.input_norm = PersonBatchNorm(own * coordinates)
-        widths, gain = settings.graph_widths, settings.graph_gain
+        widths, start = settings.graph_widths, settings.graph_gain
         sizes = (coordinates, *widths)
         self.blocks = nn.ModuleList(
-            GraphBlock(c_in, c_out, skeleton, residual=block > 0, gain=gain)
+            GraphBlock(c_in, c_out, skeleton, residual=block > 0, start_weight=start)
             for block, (c_in, c_out) in enumerate(zip(sizes, widths, strict=False))
         )
 

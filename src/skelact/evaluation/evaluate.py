@@ -175,7 +175,7 @@ def _with_settings(recipe: Recipe, folder: Path, words: tuple[str, ...]) -> tupl
 
 
 def _opened(path: Path, model: Model, map_joints: bool) -> Store:
-    """The store, in the layout that the encoder was trained on."""
+    """The store, with the skeleton that the encoder was trained on."""
     store = Store(path)
     store.check_complete()
     if store.skeleton == model.skeleton:

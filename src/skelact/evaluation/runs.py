@@ -38,7 +38,7 @@ def load_models(run: Path, seeds: Sequence[int] = ()) -> list[Model]:
 
 
 def weights_digest(folder: Path) -> str:
-    """What tells the encoder of a run or model folder from any other."""
+    """What identifies the encoder of a run or model folder."""
     with (folder / WEIGHTS).open("rb") as file:
         digest = sha256()
         while block := file.read(1 << 20):
@@ -56,7 +56,7 @@ def protocol_settings(folder: Path) -> tuple[ProtocolSettings, list[str]]:
         The settings, and a sentence about each that was left out.
 
     Raises:
-        FileError: a file that is no TOML.
+        FileError: a file that is not TOML.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -64,7 +64,7 @@ def protocol_settings(folder: Path) -> tuple[ProtocolSettings, list[str]]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise FileError(path, f"no TOML ({error}). It says how the run was trained; restore it") from error
+        raise FileError(path, f"not TOML ({error}). It says how the run was trained; restore it") from error
     values: dict[str, Any] = to_dict(ProtocolSettings())
     caveats = []
     for table, group in tables.items():

@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]  # how much is done, of how much
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Vectors and what they show. Where the vectors come from is nobody's business here.
+    """Vectors and what they show. Where the vectors come from does not matter here.
 
     Args:
         vectors: (N, D) finite.

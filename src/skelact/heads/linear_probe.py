@@ -1,4 +1,4 @@
-"""The linear probe: how well one linear layer tells the classes apart from frozen features."""
+"""The linear probe: how well one linear layer separates the classes of frozen features."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -68,7 +68,7 @@ def validation_part(
 def validation_groups(
     groups: NDArray[np.str_], share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training clips split in two so that nobody, or no camera, is on both sides.
+    """Training clips split in two so that no person, or no camera, is on both sides.
 
     Whole groups, in an order drawn from the seed, are held out until they make up ``share`` of the clips; one
     always stays to learn from.

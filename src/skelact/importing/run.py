@@ -228,7 +228,7 @@ class _Import:
         more = size * (self.plan.total - files) / files / 1e6
         what = "clips" if self.plan.seed is not None or self.plan.arrays else "files"
         kept = f"{files:,} of {self.plan.total:,} {what} are in it and are kept ({size / 1e6:,.1f} MB)"
-        again = "Run the same command again afterwards: it goes on where it stopped."
+        again = "Run the same command again afterwards: it continues where it stopped."
         return f"{kept}; the rest needs about {more:,.1f} MB. {again}"
 
     def _take(self, processes: int, progress: Progress | None) -> None:

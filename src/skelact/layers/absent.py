@@ -1,7 +1,7 @@
 """Absent people are computed once.
 
-Where nobody is, a clip holds zeros, and these are the same in every clip. So one row stands for all clips in which
-a place is empty, and counts as often. This changes no number, only how often it is computed.
+The zeros of an absent person are the same in every clip. So one row stands for all clips in which a place is
+empty, weighted by their number. Results are the same; they are only computed less often.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from skelact.batches.batch import send_small
 
 @dataclass(frozen=True)
 class PersonRows:
-    """Which people of N clips are computed: everybody who is present, and one absent person for each empty place.
+    """Which people of N clips are computed: everyone who is present, and one absent person for each empty place.
 
     Args:
         rows: (P,) int64, their numbers among all N * M people.
@@ -28,7 +28,7 @@ class PersonRows:
 
 
 def person_rows(present: Tensor, device: torch.device, dtype: torch.dtype) -> PersonRows | None:
-    """Which people are computed; None when everybody is present.
+    """Which people are computed; None when everyone is present.
 
     Args:
         present: (N, M) bool on the CPU, where all of it is worked out, so that no GPU is waited for.
@@ -49,7 +49,7 @@ def person_rows(present: Tensor, device: torch.device, dtype: torch.dtype) -> Pe
     return PersonRows(sent[:computed], sent[2 * computed :], sent[computed : 2 * computed].to(dtype))
 
 
-def for_everybody(x: Tensor, people: PersonRows | None) -> Tensor:
+def for_everyone(x: Tensor, people: PersonRows | None) -> Tensor:
     """(P, ...) of the rows that were computed -> (N * M, ...) of all people."""
     # index_select and not an index: its gradient is summed in a fixed order, on several threads too
     return x if people is None else x.index_select(0, people.row_of)

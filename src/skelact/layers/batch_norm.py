@@ -145,7 +145,7 @@ def _with_rest(normed: Tensor, rows: Tensor) -> Tensor:
 
 
 def _relu_sum(x: Tensor, residual: Tensor | None) -> Tensor:
-    """ReLU of a sum, written over x: nobody else has seen it."""
+    """ReLU of a sum, written over x, which no other code uses."""
     return F.relu_(x if residual is None else x.add_(residual))
 
 

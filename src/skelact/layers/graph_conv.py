@@ -86,7 +86,9 @@ class GraphConv(nn.Module):
     ``y[u] = sum_k sum_v R_k[u, v] (W3_k x)[v]``. Then batch norm and the residual.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, skeleton: Skeleton, gain: float = 1e-6) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, skeleton: Skeleton, start_weight: float = 1e-6
+    ) -> None:
         super().__init__()
         self.relations = 8 if channels_in <= 3 else max(channels_in // 8, 1)
         self.channels_out = channels_out
@@ -99,7 +101,7 @@ class GraphConv(nn.Module):
         self.refine_bias = nn.Parameter(torch.zeros(3, channels_out))
         nn.init.normal_(self.refine_weight, std=sqrt(2.0 / channels_out))
         self.norm = PersonBatchNorm(channels_out)
-        nn.init.constant_(self.norm.weight, gain)
+        nn.init.constant_(self.norm.weight, start_weight)
 
     def related(self, x: Tensor) -> Tensor:
         """(P, 2, 3, r, V): the a and the b of each partition."""
@@ -190,10 +192,10 @@ class GraphBlock(nn.Module):
     """Graph convolution, temporal convolution and their residuals."""
 
     def __init__(
-        self, channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool, gain: float
+        self, channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool, start_weight: float
     ) -> None:
         super().__init__()
-        self.graph = GraphConv(channels_in, channels_out, skeleton, gain)
+        self.graph = GraphConv(channels_in, channels_out, skeleton, start_weight)
         self.time = TemporalConv(channels_out)
         self.shortcuts = 0 if channels_in == channels_out else 2 if residual else 1
         self.residual = residual

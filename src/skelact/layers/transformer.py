@@ -9,9 +9,9 @@ from torch import Tensor, nn
 class TransformerLayer(nn.Module):
     """Self-attention and a feed-forward part, each followed by a norm.
 
-    Parameters, names and numbers are those of ``nn.TransformerEncoderLayer`` (norm last, ReLU). That one exchanges
-    clips and tokens before its largest product, which then falls into many small ones; here all tokens of a batch
-    are one matrix.
+    Parameters, names and numbers are those of ``nn.TransformerEncoderLayer`` (norm last, ReLU). That layer swaps
+    clips and tokens before its largest product, which becomes many small ones; here all tokens of a batch are one
+    matrix.
 
     Source: Vaswani et al., NeurIPS 2017, sec. 3.
     """

@@ -63,7 +63,7 @@ class Method(nn.Module):
         if not isinstance(encoder, self.needs):
             raise UserError(
                 f"method {recipe.method.name} needs an encoder of type {self.needs.__name__}, "
-                f"encoder {recipe.encoder.name} is none"
+                f"encoder {recipe.encoder.name} is not one"
             )
         self.recipe = recipe
 

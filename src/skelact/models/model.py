@@ -17,7 +17,7 @@ from skelact.models.files import read_model, write_model
 from skelact.models.weights import put_weights
 from skelact.runtime.device import check_precision
 from skelact.runtime.files import Damaged
-from skelact.runtime.prefetch import read_ahead
+from skelact.runtime.prefetch import prefetch
 from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
 from skelact.settings import TRAINING_TABLES, Precision, Recipe, recipe_from_dict, recipe_to_dict
@@ -38,7 +38,7 @@ class Model:
 
     @property
     def skeleton(self) -> Skeleton:
-        """The layout that clips must have."""
+        """The skeleton that clips must have."""
         return self.encoder.skeleton
 
     @property
@@ -129,7 +129,7 @@ class Model:
         parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         done = 0
         persons = self.encoder.persons
-        with read_ahead(lambda part: load_clips(clips, part, persons).ready_for(device), parts) as batches:
+        with prefetch(lambda part: load_clips(clips, part, persons).ready_for(device), parts) as batches:
             for whole in batches:
                 with torch.inference_mode():
                     on_device = whole.to(device)

@@ -13,7 +13,7 @@ from torch import Tensor
 from skelact.errors import UserError
 from skelact.runtime.files import Damaged, sync
 
-SYSTEM = re.compile(r"\(os error (\d+)\)")  # how the library tells what the system refused
+SYSTEM = re.compile(r"\(os error (\d+)\)")  # how the library reports what the system refused
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, str] | None = None) -> None:

@@ -235,7 +235,7 @@ def pose_strip(positions: NDArray[np.floating], skeleton: Skeleton, up: str, cou
 
     Args:
         positions: (T, M, V, C), NaN where not observed.
-        skeleton: the layout.
+        skeleton: of the pose.
         up: axis that points up, such as "+y".
         count: number of poses.
     """

@@ -1,4 +1,4 @@
-"""Where to compute when nobody says, and how precisely it can be done there."""
+"""The default device, and the precisions that a device supports."""
 
 import torch
 

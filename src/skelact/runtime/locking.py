@@ -38,12 +38,12 @@ class FolderLock:
     """The right to write in a folder, from now until ``release`` or the end of the process, however it ends.
 
     The lock file says who holds it: process, host and since when. Where the file system has no locks (some network
-    file systems), whoever made the file holds it, and after a crash somebody has to delete it.
+    file systems), the process that made the file holds it, and after a crash the user has to delete it.
 
     Args:
         folder: it exists.
         what: what the folder is, such as "run".
-        advice: what to do where somebody else holds it; a sentence without its full stop.
+        advice: what to do where another process holds it; a sentence without its full stop.
         name: of the lock file.
 
     Raises:
@@ -78,9 +78,9 @@ def hold(
     Args:
         folder: it exists.
         what: what the folder is, such as "run".
-        advice: what to do where somebody else holds it; a sentence without its full stop.
+        advice: what to do where another process holds it; a sentence without its full stop.
         name: of the lock file.
-        wait: seconds to wait for whoever holds it.
+        wait: seconds to wait for the process that holds it.
 
     Raises:
         UserError: as ``FolderLock``; or nothing can be written there.
@@ -115,7 +115,7 @@ def _acquire(path: Path, what: str, advice: str) -> int:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file), path.stat()):
                 return file
-        os.close(file)  # whoever held it before removed it meanwhile
+        os.close(file)  # the process that held it removed it meanwhile
     raise _held(path, what, advice, no_locks=False)
 
 
@@ -145,7 +145,7 @@ def _let_go(path: Path, file: int, process: int) -> None:
     if os.getpid() != process:
         os.close(file)
         return
-    if sys.platform == "win32":  # an open file cannot be removed there, and somebody may open it in between
+    if sys.platform == "win32":  # an open file cannot be removed there, and another process may open it in between
         os.close(file)
         with suppress(OSError):
             path.unlink()

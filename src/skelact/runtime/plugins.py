@@ -53,7 +53,7 @@ def load_plugin(path: Path | str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise _told(file, error) from error
+        raise _at_its_line(file, error) from error
     finally:
         sys.path.remove(str(file.parent))
     return module
@@ -94,10 +94,10 @@ def _load(point: EntryPoint) -> str:
     return point.name
 
 
-def _told(file: Path, error: Exception) -> FileError:
+def _at_its_line(file: Path, error: Exception) -> FileError:
     """The exception, at the line of the plugin where it came from."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
-        return FileError(file, f"this plugin is no Python: {error.msg}", error.lineno)
+        return FileError(file, f"this plugin is not Python: {error.msg}", error.lineno)
     own = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == str(file)]
     return FileError(file, f"this plugin fails: {_last(error)}", own[-1] if own else None)
 

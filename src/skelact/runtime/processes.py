@@ -16,7 +16,7 @@ from skelact.errors import UserError
 from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.plugins import LoadedPlugins, load_again, loaded_plugins
 
-IN_FLIGHT = 3  # tasks per process that may wait for whoever takes the results; bounds the memory
+IN_FLIGHT = 3  # tasks per process whose results may wait to be used; bounds the memory
 
 Result = TypeVar("Result")
 
@@ -51,8 +51,8 @@ def in_order(
             yield from waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UserError(
-            "a working process was ended from outside (out of memory?). What was done is kept: run the same "
-            f"command again to go on, with fewer --processes{_without_guard()}"
+            "a worker process was killed (out of memory?). Finished work is kept: run the same "
+            f"command again to continue, with fewer --processes{_without_guard()}"
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -19,7 +19,7 @@ from skelact.settings import from_dict, to_dict
 from skelact.skeletons import Skeleton
 
 METRES = {"mm": 0.001, "cm": 0.01, "m": 1.0}
-START_FRAMES = 10  # frames at the start of a clip that tell where a person faces
+START_FRAMES = 10  # frames at the start of a clip that show where a person faces
 STEADY_ROUNDS = 4  # rounds of the geometric median; more change the heading by less than 0.1 degrees
 
 
@@ -28,16 +28,16 @@ class Cleaning:
     """Which steps are taken, in this order; the defaults are the recipe "default".
 
     Args:
-        persons: so many people are kept, those who move most first; 0: everyone, as recorded.
-        trim: frames at both ends in which nobody was measured are cut off.
+        persons: this many people are kept, those who move most first; 0: everyone, as recorded.
+        trim: frames at both ends in which no person was observed are cut off.
         fill_seconds: gaps of a joint up to this long are filled.
         metres: positions in mm or cm become metres.
         scale: "body": everyone is made as large as the skeleton's rest pose; "bones": and every bone as long as
-            its there, so that people differ in how they move alone; "none".
+            its there, so that people differ only in how they move; "none".
         centre: "frame": the main person's centre joint is the origin in every frame; "first": that of the first
             frame is, so that the path through the room is kept; "none".
         upright: "clip" or "start": the scene is tilted so that the main person's trunk points up over the clip or
-            at its start, as if the camera had looked straight ahead; "none". Lying people would stand up.
+            at its start, as if the camera had looked horizontally; "none". Lying people would stand up.
         heading: "clip" or "start": the scene is turned about the vertical so that the main person's right side
             points along +x over the clip or at its start; "none".
     """
@@ -55,10 +55,10 @@ class Cleaning:
         """The cleaned sequence.
 
         Raises:
-            UserError: nobody was measured in any frame.
+            UserError: no joint was observed in any frame.
         """
         if not sequence.valid.any():
-            raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
+            raise UserError(f"sequence {sequence.name!r}: no joint is observed in any frame")
         if self.persons:
             sequence = keep_people(sequence, self.persons)
         if self.trim:
@@ -85,18 +85,18 @@ def keep_people(sequence: Sequence, persons: int) -> Sequence:
 
     Where the recorder gave identities, the places are sorted by them first, so that a person stays in one place;
     an identity that appears where another was last seen goes on as that one.
-    How much somebody moves is the spread of each joint over time in the frames in which they were measured,
-    times the share of frames in which they were: a chair stands still, a glitch is soon gone.
+    How much a person moves is the spread of each joint over the frames in which it was observed, times the share
+    of such frames: a chair stands still, a glitch is short.
     """
     positions, confidence = sequence.positions, sequence.confidence
     if sequence.track is not None and not _in_their_places(sequence, sequence.track):
         track = _linked(positions, sequence.track)
         positions = _by_track(positions, track, np.nan)
         confidence = None if confidence is None else _by_track(confidence, track, 0.0)
-    measured = ~np.isnan(positions[..., 0])  # (T, M, V)
-    people = np.flatnonzero(measured.any(axis=(0, 2)))
+    observed = ~np.isnan(positions[..., 0])  # (T, M, V)
+    people = np.flatnonzero(observed.any(axis=(0, 2)))
     if len(people) > 1:
-        liveliness = _liveliness(positions[:, people], measured[:, people])
+        liveliness = _liveliness(positions[:, people], observed[:, people])
         people = people[np.argsort(-liveliness, kind="stable")][:persons]
     return _moved(
         sequence,
@@ -108,7 +108,7 @@ def keep_people(sequence: Sequence, persons: int) -> Sequence:
 
 
 def trim_ends(sequence: Sequence) -> Sequence:
-    """Cut off the frames at both ends in which nobody was measured."""
+    """Cut off the frames at both ends in which no person was observed."""
     seen = np.flatnonzero(sequence.valid.any(axis=(1, 2)))
     part = sequence.cut(int(seen[0]), int(seen[-1]) + 1)
     return _moved(part, part.positions, "trim_ends()")
@@ -123,10 +123,10 @@ def fill_gaps(sequence: Sequence, seconds: float) -> Sequence:
     if sequence.valid.all():
         return _moved(sequence, sequence.positions, done)
     frames, persons, joints, coordinates = sequence.positions.shape
-    measured = sequence.valid.reshape(frames, -1)
-    somewhere = np.flatnonzero(measured.any(axis=0) & ~measured.all(axis=0))
+    observed = sequence.valid.reshape(frames, -1)
+    somewhere = np.flatnonzero(observed.any(axis=0) & ~observed.all(axis=0))
     tracks = sequence.positions.reshape(frames, -1, coordinates).copy()
-    tracks[:, somewhere] = _filled(tracks[:, somewhere], measured[:, somewhere], seconds * sequence.fps)
+    tracks[:, somewhere] = _filled(tracks[:, somewhere], observed[:, somewhere], seconds * sequence.fps)
     positions = tracks.reshape(frames, persons, joints, coordinates)
     if sequence.confidence is None:
         return _moved(sequence, positions, done)
@@ -147,7 +147,7 @@ def to_metres(sequence: Sequence) -> Sequence:
 def to_rest_size(sequence: Sequence) -> Sequence:
     """Divide by the size of the main person, so that everyone is as large as the skeleton's rest pose.
 
-    Size is the summed length of the bones, each the median over the frames in which it was measured. All people
+    Size is the summed length of the bones, each the median over the frames in which it was observed. All people
     of a scene are scaled alike, so their distances keep their meaning. The unit becomes metres of that adult.
     """
     factor = _size_factor(sequence)
@@ -159,9 +159,9 @@ def to_rest_size(sequence: Sequence) -> Sequence:
 def to_rest_bones(sequence: Sequence) -> Sequence:
     """Make every bone as long as in the skeleton's rest pose and keep where it points.
 
-    Nobody can be told by the build of the body any more, and recorders that measure bones differently agree. Each
+    The build of the body no longer shows who a person is, and recorders that measure bones differently agree. Each
     person's root keeps its place in the scene, which is scaled as in ``to_rest_size``; a joint whose parent was
-    not measured keeps its scaled offset from the nearest ancestor that was. The unit becomes metres of that adult.
+    not observed keeps its scaled offset from the nearest ancestor that was. The unit becomes metres of that adult.
     """
     if sequence.positions.shape[3] != 3:
         return _moved(sequence, sequence.positions, "to_rest_bones: skipped, positions are flat")
@@ -170,7 +170,7 @@ def to_rest_bones(sequence: Sequence) -> Sequence:
         return _moved(sequence, sequence.positions, f"to_rest_bones: skipped, {_no_size(sequence)}")
     skeleton = sequence.skeleton
     recorded = sequence.positions * factor
-    near, moved = recorded.copy(), recorded.copy()  # of each joint: itself or its nearest measured ancestor
+    near, moved = recorded.copy(), recorded.copy()  # of each joint: itself or its nearest observed ancestor
     for joint in _root_first(skeleton):
         parent = skeleton.parents[joint]
         if parent == joint:
@@ -197,17 +197,17 @@ def move_to_centre(sequence: Sequence, of: Literal["frame", "first"]) -> Sequenc
     """
     person = sequence.positions[:, 0]
     centre = person[:, sequence.skeleton.centre]
-    measured = ~np.isnan(centre[:, 0])
-    if not measured.any():
+    observed = ~np.isnan(centre[:, 0])
+    if not observed.any():
         seen = ~np.isnan(person[..., 0])
-        measured = np.asarray(seen.any(axis=1))
+        observed = np.asarray(seen.any(axis=1))
         count = np.maximum(seen.sum(axis=1), 1)[:, None]
-        centre = np.where(measured[:, None], np.nan_to_num(person).sum(axis=1) / count, np.nan)
+        centre = np.where(observed[:, None], np.nan_to_num(person).sum(axis=1) / count, np.nan)
     if of == "first":
-        origin = centre[np.argmax(measured)]
+        origin = centre[np.argmax(observed)]
         return _moved(sequence, sequence.positions - origin, "move_to_centre(of=first)")
-    if not measured.all():
-        centre = _filled(centre[:, None], measured[:, None], np.inf)[:, 0]
+    if not observed.all():
+        centre = _filled(centre[:, None], observed[:, None], np.inf)[:, 0]
     return _moved(sequence, sequence.positions - centre[:, None, None], "move_to_centre(of=frame)")
 
 
@@ -227,7 +227,7 @@ def tilt_upright(sequence: Sequence, over: Literal["clip", "start"]) -> Sequence
     trunk = _trunk(sequence)
     direction = _steady_direction(trunk[:START_FRAMES] if over == "start" else trunk)
     if direction is None:
-        return _moved(sequence, sequence.positions, "tilt_upright: skipped, shoulders and hips were not measured")
+        return _moved(sequence, sequence.positions, "tilt_upright: skipped, shoulders and hips were not observed")
     rotation = _shortest_turn(direction, _up(sequence)).astype(np.float32)
     return _moved(sequence, sequence.positions @ rotation.T, done)
 
@@ -250,15 +250,15 @@ def turn_to_front(sequence: Sequence, over: Literal["clip", "start"]) -> Sequenc
         )
     up = _up(sequence)
     side = np.eye(3)[1 if abs(up[0]) else 0]
-    ahead = np.array(_cross(up.tolist(), side.tolist()))  # right-handed: side, ahead', up
-    right = _right_side(sequence) @ np.stack([side, ahead], axis=1)  # (frames seen, 2) on the floor
+    forward = np.array(_cross(up.tolist(), side.tolist()))  # right-handed: side, forward, up
+    right = _right_side(sequence) @ np.stack([side, forward], axis=1)  # (frames seen, 2) on the floor
     if over == "start":
         right = right[:START_FRAMES]
     heading = _steady_direction(right)
     if heading is None:
-        return _moved(sequence, sequence.positions, "turn_to_front: skipped, shoulders and hips were not measured")
+        return _moved(sequence, sequence.positions, "turn_to_front: skipped, shoulders and hips were not observed")
     cosine, sine = heading
-    floor = np.outer(side, cosine * side + sine * ahead) + np.outer(ahead, cosine * ahead - sine * side)
+    floor = np.outer(side, cosine * side + sine * forward) + np.outer(forward, cosine * forward - sine * side)
     rotation = (floor + np.outer(up, up)).astype(np.float32)
     return _moved(sequence, sequence.positions @ rotation.T, done)
 
@@ -267,7 +267,7 @@ def keep_widest(sequence: Sequence) -> Sequence:
     """Of the first four places, keep the two of the widest spread, the widest first.
 
     Spread is the standard deviation of x, plus that of y and of z, over all joints of all frames in which the
-    place is taken; a joint that was not measured counts as 0 in it.
+    place is taken; a joint that was not observed counts as 0 in it.
 
     Source: SCD-Net, sec. "Data", the selection of bodies in NTU RGB+D.
     """
@@ -303,7 +303,7 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
     Source: SCD-Net, sec. "Data"; 2s-AGCN, whose preprocessing it takes over.
 
     Raises:
-        UserError: not the ntu25 skeleton; nobody was measured in any frame.
+        UserError: not the ntu25 skeleton; no joint was observed in any frame.
     """
     if sequence.skeleton.name != "ntu25":
         raise UserError(
@@ -311,7 +311,7 @@ def ntu_agcn(sequence: Sequence) -> Sequence:
             "Take --clean default"
         )
     if not sequence.valid.any():
-        raise UserError(f"sequence {sequence.name!r}: no joint is measured in any frame")
+        raise UserError(f"sequence {sequence.name!r}: no joint is observed in any frame")
     kept = _widest(sequence)
     positions = sequence.positions[:, kept]
     confidence = None if sequence.confidence is None else sequence.confidence[:, kept]
@@ -396,13 +396,13 @@ def _moved(sequence: Sequence, positions: NDArray[np.float32], step: str, **othe
 
 
 def _in_their_places(sequence: Sequence, track: NDArray[np.int64]) -> bool:
-    """Whether everybody was measured in every frame, each in one place."""
+    """Whether everyone was observed in every frame, each in one place."""
     alone = len(set(track[0].tolist()) - {-1}) == track.shape[1]
     return alone and bool((track == track[0]).all() and sequence.valid.any(axis=2).all())
 
 
 def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(T, M) identities in which somebody who was lost and found again close by is the same.
+    """(T, M) identities in which a person who was lost and found again close by is the same.
 
     Close by is within the size of the body: the root mean square distance of its joints from their mean.
     """
@@ -414,7 +414,7 @@ def _linked(positions: NDArray[np.float32], track: NDArray[np.int64]) -> NDArray
     where = {one: (frame, slot) for one, (frame, slot) in where.items() if len(frame)}
     found, lost = ([int(frame[at]) for frame, _ in where.values()] for at in (0, -1))
     if max(found, default=0) <= min(lost, default=0):
-        return linked  # nobody was found after somebody was lost
+        return linked  # no identity was found after another was lost
     for identity, (frame, slot) in where.items():
         start, end = positions[frame[0], slot[0]], positions[frame[-1], slot[-1]]
         place = np.nanmean(start, axis=0)
@@ -443,31 +443,31 @@ def _by_track(values: NDArray[np.float32], track: NDArray[np.int64], missing: fl
     return sorted_
 
 
-def _liveliness(positions: NDArray[np.float32], measured: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(M,) spread of the joints over time, averaged over joints, times the share of frames measured."""
-    weight = measured[..., None]
+def _liveliness(positions: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(M,) spread of the joints over time, averaged over joints, times the share of observed frames."""
+    weight = observed[..., None]
     count = np.maximum(weight.sum(axis=0), 1)  # (M, V, 1)
     filled = np.where(weight, positions, 0.0)
     mean = filled.sum(axis=0) / count
     variance = (np.where(weight, positions - mean, 0.0) ** 2).sum(axis=0) / count
     spread = np.sqrt(variance).sum(axis=-1).mean(axis=-1)
-    present: NDArray[np.float64] = measured.any(axis=2).mean(axis=0)
+    present: NDArray[np.float64] = observed.any(axis=2).mean(axis=0)
     return np.asarray(spread * present, dtype=np.float64)
 
 
-def _filled(tracks: NDArray[np.floating], measured: NDArray[np.bool_], longest: float) -> NDArray[np.float32]:
+def _filled(tracks: NDArray[np.floating], observed: NDArray[np.bool_], longest: float) -> NDArray[np.float32]:
     """Linear interpolation over time of gaps of at most ``longest`` frames.
 
     Args:
         tracks: (T, K, C).
-        measured: (T, K), each column somewhere true.
+        observed: (T, K), each column somewhere true.
         longest: in frames; a gap at an end counts like one between.
     """
     frames = len(tracks)
     time = np.arange(frames)[:, None]
-    before = np.maximum.accumulate(np.where(measured, time, -1), axis=0)
-    after = np.minimum.accumulate(np.where(measured, time, frames)[::-1], axis=0)[::-1]
-    wanted = ~measured & (after - before - 1 <= longest)
+    before = np.maximum.accumulate(np.where(observed, time, -1), axis=0)
+    after = np.minimum.accumulate(np.where(observed, time, frames)[::-1], axis=0)[::-1]
+    wanted = ~observed & (after - before - 1 <= longest)
     frame, column = np.nonzero(wanted)
     low, high = before[frame, column], after[frame, column]
     low, high = np.where(low < 0, high, low), np.where(high == frames, low, high)  # an end holds
@@ -478,7 +478,7 @@ def _filled(tracks: NDArray[np.floating], measured: NDArray[np.bool_], longest: 
 
 
 def _size_factor(sequence: Sequence) -> np.float32 | None:
-    """How many times larger the rest pose is than the main person; None where no bone was measured."""
+    """How many times larger the rest pose is than the main person; None where no bone was observed."""
     if not sequence.skeleton.has_rest:
         return None
     child, parent = np.array(sequence.skeleton.bones).T
@@ -492,7 +492,7 @@ def _size_factor(sequence: Sequence) -> np.float32 | None:
 
 def _no_size(sequence: Sequence) -> str:
     """Why there is no factor."""
-    return "no bone was measured" if sequence.skeleton.has_rest else "the skeleton has no rest pose"
+    return "no bone was observed" if sequence.skeleton.has_rest else "the skeleton has no rest pose"
 
 
 def _root_first(skeleton: Skeleton) -> list[int]:
@@ -562,7 +562,7 @@ def _planes(positions: NDArray[np.floating]) -> NDArray[np.float64]:
 def _starting_over(person: NDArray[np.float32]) -> NDArray[np.int64]:
     """(T,) which frames of a person (T, V, C) to take: once never seen again, that person's own from the start on.
 
-    Of somebody missing in frame 0 the empty frames are left out first; otherwise a gap in the middle stays.
+    For a person missing in frame 0 the empty frames are left out first; otherwise a gap in the middle stays.
     """
     seen, frames = np.flatnonzero(~np.isnan(person[..., 0]).all(axis=1)), np.arange(len(person))
     if not len(seen) or (seen[0] == 0 and seen[-1] == len(person) - 1):
@@ -578,7 +578,9 @@ def _shortest_turn(vector: NDArray[np.float64], target: NDArray[np.float64]) -> 
     """
     x, y, z = vector.tolist()
     u, v, w = target.tolist()
-    length = math.sqrt(x * x + y * y + z * z)  # numpy takes longer to be called than to reckon with three numbers
+    length = math.sqrt(
+        x * x + y * y + z * z
+    )  # with three numbers a call of numpy takes longer than the arithmetic
     if not math.isfinite(length) or length < 1e-6:
         return np.eye(3)
     x, y, z = x / length, y / length, z / length

@@ -21,7 +21,7 @@ VERSION = 2
 READ_VERSIONS = (1, 2)  # 1: without confidence and checksums of sequences
 INFO = "store.json"
 INDEX = "index.parquet"
-LOCK = "writer.lock"  # there while somebody writes
+LOCK = "writer.lock"  # exists while a process writes
 OURS = (
     "positions-*.npy",
     "confidence-*.npy",

@@ -1,7 +1,7 @@
 """Pictures of sequences: a strip of poses, a film, one pose on given axes.
 
 Convention: people are seen as their camera saw them, or from the front: up is up, and the right side of
-somebody who faces us is on our left. Left limbs are dark blue, right limbs are orange, trunk and head are grey:
+a person who faces us is on our left. Left limbs are dark blue, right limbs are orange, trunk and head are grey:
 these differ for colour-blind eyes and in black and white. The second person is drawn with open joints.
 """
 
@@ -35,8 +35,8 @@ def draw_pose(axes: "Axes", positions_MVC: NDArray[np.floating], skeleton: Skele
 
     Args:
         axes: where to draw; their limits grow to hold the pose.
-        positions_MVC: (M, V, C), C = 2 or 3, NaN where not measured.
-        skeleton: the layout.
+        positions_MVC: (M, V, C), C = 2 or 3, NaN where not observed.
+        skeleton: of the recording.
         up: axis that points up, such as "+y"; the skeleton's when empty.
     """
     _draw(axes, on_paper(positions_MVC, up or skeleton.up), skeleton)
@@ -52,7 +52,7 @@ def poses(sequence: Sequence, count: int = 6) -> "Figure":
         count: number of poses, at least 1; fewer are drawn when there are not so many frames.
 
     Raises:
-        UserError: a count below 1, or nothing was measured in any frame.
+        UserError: a count below 1, or no joint was observed in any frame.
     """
     from matplotlib.figure import Figure
 
@@ -103,10 +103,10 @@ def film(sequence: Sequence, path: Path, height: int = 320) -> None:
         height: of the picture, pixels.
 
     Raises:
-        UserError: another ending, or nothing was measured in any frame.
+        UserError: another ending, or no joint was observed in any frame.
     """
     if path.suffix.lower() != ".gif":
-        raise UserError(f"a film is a .gif file, got {path}")
+        raise UserError(f"an animation is a .gif file, got {path}")
     pixels, size = _pixels(_measured(sequence), height)
     step = int(np.ceil(sequence.fps / _FASTEST))
     images = [_image(pixels[frame], sequence.skeleton, size) for frame in range(0, sequence.frames, step)]
@@ -140,14 +140,14 @@ def on_paper(positions: NDArray[np.floating], up: str) -> NDArray[np.float64]:
 
 def _measured(sequence: Sequence) -> NDArray[np.float64]:
     if not sequence.valid.any():
-        raise UserError(f"sequence {sequence.name!r} has no measured joint, there is nothing to draw")
+        raise UserError(f"sequence {sequence.name!r} has no observed joint, there is nothing to draw")
     return on_paper(sequence.positions.astype(np.float64), sequence.up)
 
 
 def _extent(shown: NDArray[np.float64], least: float) -> tuple[float, float]:
     """Left and right end of a pose, at least so far apart."""
     across = shown[..., 0][~np.isnan(shown[..., 0])]
-    if len(across) == 0:  # nobody in this frame
+    if len(across) == 0:  # no person in this frame
         return -least / 2, least / 2
     left, right = float(across.min()), float(across.max())
     more = max(least - (right - left), 0.0) / 2
@@ -194,7 +194,7 @@ def _pixels(paper: NDArray[np.float64], height: int) -> tuple[NDArray[np.float64
     tall = _SHARPER * height
     margin = 0.08 * tall
     span = np.maximum(high - low, 1e-9)
-    # Whoever lies down is wide: the picture never becomes wider than three times its height.
+    # A person who lies down is wide: the picture never becomes wider than three times its height.
     scale = min((tall - 2 * margin) / span[1], (3 * tall - 2 * margin) / span[0])
     wide = int(np.ceil(scale * span[0] + 2 * margin))
     pixels = (paper - low) * scale + margin

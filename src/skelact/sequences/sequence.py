@@ -35,12 +35,12 @@ class Segment:
 class Sequence:
     """One recording: where each joint of each person was in each frame.
 
-    Convention: axes are T frames, M persons, V joints, C coordinates. NaN means not measured; a joint is
-    measured wholly or not at all. The arrays are read-only.
+    Convention: axes are T frames, M persons, V joints, C coordinates. NaN means not observed; all
+    coordinates of a joint are observed, or none. The arrays are read-only.
 
     Args:
         positions: (T, M, V, C) float32, C = 2 or 3, in ``unit``.
-        skeleton: the layout; V joints.
+        skeleton: V joints.
         fps: frames per second, Hz.
         name: name of the recording, unique in a data set.
         label: name of the action, None where unknown.
@@ -120,7 +120,7 @@ class Sequence:
         if not np.isfinite(copy).all():
             if np.isinf(copy).any():
                 raise UserError(
-                    f"sequence {self.name!r}: infinite coordinates; a joint that was not measured is NaN"
+                    f"sequence {self.name!r}: infinite coordinates; a joint that was not observed is NaN"
                 )
             missing = np.isnan(copy)
             wholly = missing[..., 0]
@@ -146,7 +146,7 @@ class Sequence:
 
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
-        """(T, M, V) where a joint was measured."""
+        """(T, M, V) where a joint was observed."""
         return _read_only(~np.isnan(self.positions[..., 0]), np.bool_)
 
     def described(self, **changes: Any) -> "Sequence":

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
 from skelact.runtime.files import write_all
-from skelact.sequences import format as layout
+from skelact.sequences import format as store_format
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows changes line ends without it
 
 
 class WriteError(UserError):
-    """A store that cannot be written: the disk is full, the folder is read-only, or somebody else writes it too.
+    """A store that cannot be written: the disk is full, the folder is read-only, or another process writes it too.
 
     Args:
         reason: what was wrong, where.
@@ -35,7 +35,7 @@ class WriteError(UserError):
 
     @classmethod
     def another(cls, path: Path) -> "WriteError":
-        """Somebody else writes it, although there is a lock: it was removed, or the file system ignores it."""
+        """Another process writes it, although there is a lock: it was removed, or the file system ignores it."""
         reason = f"{path}: another process writes it too, so nothing was changed"
         return cls(reason, "", "Stop one of the two and run the same command again.")
 
@@ -111,7 +111,7 @@ class ShardReader:
         Raises:
             FileError: the header says something else, or is none.
         """
-        header = BytesIO(self.read(0, layout.HEADER))
+        header = BytesIO(self.read(0, store_format.HEADER))
         try:
             np.lib.format.read_magic(header)
             found, fortran, kind = np.lib.format.read_array_header_1_0(header)
@@ -152,7 +152,7 @@ class ShardWriter:
 
     def write(self, row: int, numbers: NDArray[Any]) -> None:
         """Put rows at ``row`` and after."""
-        self._put(layout.HEADER + row * self._row, numbers.data.cast("B"))
+        self._put(store_format.HEADER + row * self._row, numbers.data.cast("B"))
 
     def seal(self, rows: int) -> None:
         """Bring ``rows`` rows and a header that fits to the disk; what lies behind them goes.
@@ -162,8 +162,8 @@ class ShardWriter:
         """
         if os.fstat(self._file).st_size != self._size:
             raise WriteError.another(self.path)
-        self._put(0, memoryview(layout.shard_header((rows, *self._shape), self._dtype)))
-        self._size = layout.HEADER + rows * self._row
+        self._put(0, memoryview(store_format.shard_header((rows, *self._shape), self._dtype)))
+        self._size = store_format.HEADER + rows * self._row
         os.ftruncate(self._file, self._size)
         os.fsync(self._file)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
-from skelact.sequences import format as layout
+from skelact.sequences import format as store_format
 from skelact.sequences.clips import Clip
 from skelact.sequences.sequence import Segment, Sequence
 from skelact.sequences.shards import ShardReader, WriteError
@@ -41,7 +41,7 @@ class Store:
     Attributes:
         path: the folder.
         info: what ``store.json`` says.
-        skeleton: layout of all sequences.
+        skeleton: of all sequences.
         dataset: name of the data set, empty where it is none.
         classes: names of the labels, in the order of ``labels``.
         splits: names of the splits.
@@ -61,7 +61,7 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self.info: dict[str, Any] = layout.read_info(self.path)
+        self.info: dict[str, Any] = store_format.read_info(self.path)
         self.skeleton = Skeleton.from_dict(self.info["skeleton"])
         self.dataset: str = self.info["dataset"]
         self.classes: tuple[str, ...] = tuple(self.info["classes"])
@@ -81,9 +81,9 @@ class Store:
         self._dtype = np.dtype(self.info["dtype"])
         places = [self.columns[key].tolist() for key in ("shard", "start", "frames", "people")]
         self._places = list(zip(*places, strict=True))  # plain numbers: read once per clip
-        starts = self.columns.get(layout.CONFIDENCE_START)
+        starts = self.columns.get(store_format.CONFIDENCE_START)
         self._confidence = None if starts is None else starts.tolist()
-        sums = self.columns[layout.CHECKSUM] if self.info["version"] > 1 else None
+        sums = self.columns[store_format.CHECKSUM] if self.info["version"] > 1 else None
         self._sums = None if sums is None else sums.tolist()
         self._checked = bytearray(len(self._places))  # 1: is as it was written
         self._open: dict[tuple[int, str], ShardReader] = {}
@@ -106,7 +106,7 @@ class Store:
         if not self.info["complete"]:
             raise UserError(
                 f"store {self.path}: the import was interrupted after {len(self):,} sequences. "
-                "Run the same import again; it goes on where it stopped"
+                "Run the same import again; it continues where it stopped"
             )
 
     @property
@@ -127,7 +127,7 @@ class Store:
         return (self.path,)
 
     def positions(self, row: int) -> NDArray[np.float32]:
-        """(T, M, V, C) positions of a sequence, NaN where not measured, read-only.
+        """(T, M, V, C) positions of a sequence, NaN where not observed, read-only.
 
         Raises:
             FileError: the file was damaged, shortened or replaced.
@@ -166,7 +166,7 @@ class Store:
         if not self._checked[row]:
             self.stored(row)  # which compares both
         _, _, frames, people = self._places[row]
-        values = np.frombuffer(data, dtype=layout.CONFIDENCE).reshape(frames, people, self._joints)
+        values = np.frombuffer(data, dtype=store_format.CONFIDENCE).reshape(frames, people, self._joints)
         return values.astype(np.float32)
 
     def sequence(self, row: int) -> Sequence:
@@ -194,7 +194,7 @@ class Store:
     @cached_property
     def tags(self) -> tuple[str, ...]:
         """Names of the columns that are tags."""
-        return tuple(name for name in self.columns if layout.is_tag(name))
+        return tuple(name for name in self.columns if store_format.is_tag(name))
 
     def segments(self, row: int) -> tuple[Segment, ...]:
         """The segments of a sequence; none where it is a clip."""
@@ -238,32 +238,32 @@ class Store:
         for number in range(len(self.info["shards"])):
             for kind, entry, shape, dtype in self._files_of(number):
                 size = entry["rows"] * int(np.prod(shape)) * dtype.itemsize
-                digest, _ = layout.digest_of_rows(self.path / entry["file"], size)
+                digest, _ = store_format.digest_of_rows(self.path / entry["file"], size)
                 if digest.hexdigest() != entry["sha256"]:
                     raise FileError(self.path / entry["file"], CHANGED)
                 self._reader(number, kind).check_header(entry["rows"], shape, dtype, self.info["complete"])
-        contents = [self.info[key] for key in layout.CONTENTS]
-        if layout.fingerprint(contents, self.columns) != self.fingerprint:
-            raise FileError(self.path / layout.INFO, CHANGED)
+        contents = [self.info[key] for key in store_format.CONTENTS]
+        if store_format.fingerprint(contents, self.columns) != self.fingerprint:
+            raise FileError(self.path / store_format.INFO, CHANGED)
 
     def _check_index(self) -> None:
         index = self.path / self.info["index"]["file"]
-        if index.is_file() and layout.digest_of_file(index) != self.info["index"]["sha256"]:
+        if index.is_file() and store_format.digest_of_file(index) != self.info["index"]["sha256"]:
             raise FileError(index, CHANGED)
 
     def _read_columns(self) -> dict[str, NDArray[Any]]:
         """The table with text as numpy text."""
         path = self.path / self.info["index"]["file"]
         self._check_index()
-        columns = layout.read_table(path)
-        own = layout.OWN_COLUMNS if self.info["version"] > 1 else layout.COLUMNS_1
+        columns = store_format.read_table(path)
+        own = store_format.OWN_COLUMNS if self.info["version"] > 1 else store_format.COLUMNS_1
         absent = [name for name in own if name not in columns]
         absent += [f"split_{name}" for name in self.splits if f"split_{name}" not in columns]
         if absent:
             raise FileError(path, f"column {absent[0]} is missing; import again with --overwrite")
         found = {name: _with_text(column) for name, column in columns.items()}
         if len(found["name"]) != self.info["sequences"]:
-            counts = f"{len(found['name'])} sequences, {layout.INFO} says {self.info['sequences']}"
+            counts = f"{len(found['name'])} sequences, {store_format.INFO} says {self.info['sequences']}"
             raise FileError(path, f"{counts}; import again with --overwrite")
         return found
 
@@ -274,7 +274,7 @@ class Store:
             ("positions", shard, (self._joints, self.coordinates), self._dtype)
         ]
         if "confidence" in shard:
-            files.append(("confidence", shard["confidence"], (self._joints,), layout.CONFIDENCE))
+            files.append(("confidence", shard["confidence"], (self._joints,), store_format.CONFIDENCE))
         return files
 
     def _check_places(self) -> None:
@@ -284,7 +284,7 @@ class Store:
         bad = shards.min() < 0 or shards.max() >= len(rows) or self.columns["start"].min() < 0
         bad = bad or sizes.min() < 1 or bool((self.columns["start"] + sizes > rows[shards]).any())
         if not bad and self._confidence is not None:
-            starts = self.columns[layout.CONFIDENCE_START]
+            starts = self.columns[store_format.CONFIDENCE_START]
             known = np.array([shard.get("confidence", {"rows": 0})["rows"] for shard in self.info["shards"]])
             bad = bool(((starts >= 0) & (starts + sizes > known[shards])).any())
         if bad:
@@ -296,7 +296,7 @@ class Store:
         for kind, entry, shape, dtype in self._files_of(number):
             reader = ShardReader(self.path / entry["file"])
             status = reader.status
-            expected = layout.HEADER + entry["rows"] * int(np.prod(shape)) * dtype.itemsize
+            expected = store_format.HEADER + entry["rows"] * int(np.prod(shape)) * dtype.itemsize
             if status.st_size < expected or (final and status.st_size > expected):
                 sizes = f"{status.st_size} bytes, expected {expected}"
                 raise FileError(reader.path, f"{sizes}; import again with --overwrite")
@@ -333,8 +333,8 @@ class Store:
         if kind == "positions":
             size = self._joints * self.coordinates * self._dtype.itemsize
         else:
-            size = self._joints * layout.CONFIDENCE.itemsize
-        return self._reader(number, kind).read(layout.HEADER + start * size, count * size)
+            size = self._joints * store_format.CONFIDENCE.itemsize
+        return self._reader(number, kind).read(store_format.HEADER + start * size, count * size)
 
     def _confidence_bytes(self, row: int) -> bytes | None:
         if self._confidence is None or (start := self._confidence[row]) < 0:
@@ -370,7 +370,7 @@ def _opened_again(kind: type[Store], arguments: tuple[Any, ...], fingerprint: st
     """The same store in another process."""
     store = kind(*arguments)
     if store.fingerprint != fingerprint:
-        raise UserError(f"store {store.path} was written anew while it was in use; start again")
+        raise UserError(f"store {store.path} was rewritten while it was in use; start again")
     return store
 
 

@@ -59,15 +59,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one pass over the positions of a sequence tells."""
+    """What one pass over the positions of a sequence finds."""
 
     name: str
     frames: int
     fps: float
     joints: int  # places of joints: frames * people * joints
-    missing: int  # of them not measured
-    dead: tuple[int, ...]  # joints that are nowhere measured
-    gap_seconds: float  # longest time in the middle of the clip in which the main person was not measured
+    missing: int  # of them not observed
+    dead: tuple[int, ...]  # joints that are never observed
+    gap_seconds: float  # longest time in the middle of the clip in which the main person was not observed
     content: bytes  # digest of the positions
 
 
@@ -119,7 +119,7 @@ def summarise_store(store: Store, progress: Callable[[int, int], None] | None = 
     return Summary(values, tuple(found))
 
 
-UNFINISHED = "The import was interrupted; the same command goes on where it stopped."
+UNFINISHED = "The import was interrupted; the same command continues where it stopped."
 
 
 def size_of_people(store: Store) -> list[str]:
@@ -172,15 +172,15 @@ def summarise_sequence(sequence: Sequence) -> Summary:
 
 
 def _look(name: str, positions: NDArray[np.float32], fps: float) -> _Look:
-    measured = ~np.isnan(positions[..., 0])
-    count = int(measured.sum())
-    present = np.flatnonzero(measured[:, 0].any(axis=1))
+    observed = ~np.isnan(positions[..., 0])
+    count = int(observed.sum())
+    present = np.flatnonzero(observed[:, 0].any(axis=1))
     gap = int(np.diff(present).max(initial=1)) - 1
     dead: tuple[int, ...] = ()
-    if count < measured.size:
-        dead = tuple(np.flatnonzero(~measured.any(axis=(0, 1))).tolist())
+    if count < observed.size:
+        dead = tuple(np.flatnonzero(~observed.any(axis=(0, 1))).tolist())
     digest = hashlib.blake2b(np.ascontiguousarray(positions).data, digest_size=16).digest()
-    return _Look(name, len(positions), fps, measured.size, measured.size - count, dead, gap / fps, digest)
+    return _Look(name, len(positions), fps, observed.size, observed.size - count, dead, gap / fps, digest)
 
 
 def _shared(looks: list[_Look]) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def _twice(what: str, text: str, looks: list[_Look], key: Callable[[_Look], Any]
 
 
 def _in_both_parts(looks: list[_Look], parts: NDArray[np.str_], split: str) -> list[Finding]:
-    """Test sequences that are training sequences too: whoever learns them by heart gets them right."""
+    """Test sequences that are training sequences too: a model that memorises them gets them right."""
     train = {look.content for look, part in zip(looks, parts, strict=True) if part == "train"}
     test = [look for look, part in zip(looks, parts, strict=True) if part == "test"]
     again = [look.name for look in test if look.content in train]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
 from skelact.runtime.locking import FolderLock
-from skelact.sequences import format as layout
+from skelact.sequences import format as store_format
 from skelact.sequences.sequence import Sequence, Tag
 from skelact.sequences.shards import ShardWriter, WriteError
 from skelact.skeletons import Skeleton
@@ -59,9 +59,9 @@ class _State:
         if not self.positions.count:
             return list(self.full)
         number = len(self.full)
-        last = self.positions.entry(layout.shard_name(number))
+        last = self.positions.entry(store_format.shard_name(number))
         if self.confidence.count:
-            last["confidence"] = self.confidence.entry(layout.shard_name(number, "confidence"))
+            last["confidence"] = self.confidence.entry(store_format.shard_name(number, "confidence"))
         return [*self.full, last]
 
 
@@ -70,7 +70,7 @@ class StoreWriter:
 
     Positions are appended to the last shard; ``commit`` makes everything added so far count by renaming a new
     ``store.json`` into place. A process that dies leaves the store of its last commit, and ``resume=True``
-    goes on from there. The bytes written do not depend on when commits happened. The last commit closes the
+    continues from there. The bytes written do not depend on when commits happened. The last commit closes the
     writer; one that is given up needs ``close``, or ``with``.
 
     Args:
@@ -85,7 +85,7 @@ class StoreWriter:
 
     Raises:
         UserError: there is a store already and neither ``overwrite`` nor ``resume``; the folder holds other
-            files; the store to go on with is finished; somebody else writes it.
+            files; the store to go on with is finished; another process writes it.
         WriteError: the folder cannot be written.
     """
 
@@ -114,7 +114,7 @@ class StoreWriter:
             new = not self.path.exists()
             try:
                 self._lock = _locked(self.path)
-                if resume and (self.path / layout.INFO).is_file():
+                if resume and (self.path / store_format.INFO).is_file():
                     self._load()
                 else:
                     _clear(self.path, overwrite)
@@ -153,7 +153,7 @@ class StoreWriter:
         """Close, and remove the folder where nothing was ever committed."""
         with self._writing():
             if not self.committed:
-                for file in set(_ours(self.path)) - {self.path / layout.LOCK}:
+                for file in set(_ours(self.path)) - {self.path / store_format.LOCK}:
                     file.unlink()
             self.close()
             if not self.committed:
@@ -182,8 +182,8 @@ class StoreWriter:
                 self._file("confidence").write(state.confidence.count, confidence)
         row = {**sequence.tags, **self._about(sequence), "shard": len(state.full), "start": state.positions.count}
         if len(confidence):
-            row[layout.CONFIDENCE_START] = state.confidence.count
-        row[layout.CHECKSUM] = zlib.crc32(confidence.data, zlib.crc32(positions.data))
+            row[store_format.CONFIDENCE_START] = state.confidence.count
+        row[store_format.CHECKSUM] = zlib.crc32(confidence.data, zlib.crc32(positions.data))
         self._put(state.count, row)
         self._state = replace(
             state,
@@ -230,7 +230,7 @@ class StoreWriter:
 
         Raises:
             UserError: nothing was added; a label that is not one of ``classes``.
-            WriteError: the disk is full or cannot be written; somebody else wrote the store meanwhile. What was
+            WriteError: the disk is full or cannot be written; another process wrote the store meanwhile. What was
                 committed before is kept.
         """
         self._check_open()
@@ -254,25 +254,31 @@ class StoreWriter:
         return {name: column for name, column in columns.items() if any(value is not None for value in column)}
 
     def _write_info(
-        self, columns: layout.Columns, contents: Mapping[str, Any], provenance: dict[str, Any], complete: bool
+        self,
+        columns: store_format.Columns,
+        contents: Mapping[str, Any],
+        provenance: dict[str, Any],
+        complete: bool,
     ) -> None:
         """Write the table and ``store.json``; from then on they count, and the ones before are removed."""
-        index = layout.INDEX if complete else f"index-{len(self):09d}.parquet"
-        layout.write_table(self.path / index, columns)
+        index = store_format.INDEX if complete else f"index-{len(self):09d}.parquet"
+        store_format.write_table(self.path / index, columns)
         info = {
-            "format": layout.FORMAT,
-            "version": layout.VERSION,
+            "format": store_format.FORMAT,
+            "version": store_format.VERSION,
             "complete": complete,
             "sequences": len(self),
             "frames": int(columns["frames"].sum()),
-            "fingerprint": layout.fingerprint([contents[key] for key in layout.CONTENTS], columns),
+            "fingerprint": store_format.fingerprint([contents[key] for key in store_format.CONTENTS], columns),
             **contents,
-            "index": {"file": index, "sha256": layout.digest_of_file(self.path / index)},
+            "index": {"file": index, "sha256": store_format.digest_of_file(self.path / index)},
             "steps": [list(steps) for steps in self._steps],
             "provenance": provenance,
         }
-        layout.write_json(self.path / layout.INFO, info | {"checksum": layout.info_checksum(info)})
-        self._committed = len(self), (self.path / layout.INFO).read_bytes()
+        store_format.write_json(
+            self.path / store_format.INFO, info | {"checksum": store_format.info_checksum(info)}
+        )
+        self._committed = len(self), (self.path / store_format.INFO).read_bytes()
         for file in _stale(self.path, index):
             file.unlink()
 
@@ -312,7 +318,7 @@ class StoreWriter:
                     "Import them to two stores."
                 )
         for tag in sequence.tags:
-            if not layout.is_tag(tag):
+            if not store_format.is_tag(tag):
                 raise UserError(f"sequence {sequence.name!r}: a tag cannot be called {tag!r}, a column is")
 
     def _converted(self, sequence: Sequence) -> NDArray[Any]:
@@ -326,11 +332,11 @@ class StoreWriter:
     def _file(self, kind: str) -> ShardWriter:
         """The file of the shard that is written now; what an interrupted writer left behind its rows goes."""
         if kind not in self._files:
-            name = layout.shard_name(len(self._state.full), kind)
+            name = store_format.shard_name(len(self._state.full), kind)
             joints = len(self._fixed["skeleton"]["joints"])
             flat = kind == "confidence"
             shape = (joints,) if flat else (joints, self._fixed["coordinates"])
-            dtype = layout.CONFIDENCE if flat else self.dtype
+            dtype = store_format.CONFIDENCE if flat else self.dtype
             rows: _Rows = getattr(self._state, kind)
             self._files[kind] = ShardWriter(self.path / name, rows.count, shape, dtype)
         return self._files[kind]
@@ -350,8 +356,8 @@ class StoreWriter:
         self._state = _State(count=len(self), full=tuple(self._state.shards))
 
     def _check_alone(self) -> None:
-        """Refuse to go on where somebody else committed meanwhile: the lock was removed, or does not work here."""
-        file = self.path / layout.INFO
+        """Refuse to continue if another process committed meanwhile: the lock was removed or does not work."""
+        file = self.path / store_format.INFO
         found = file.read_bytes() if file.is_file() else b""
         if found != self._committed[1]:
             raise WriteError.another(self.path)
@@ -368,15 +374,17 @@ class StoreWriter:
 
     def _load(self) -> None:
         """Take up what the last commit of an interrupted writer left."""
-        info = layout.read_info(self.path)
+        info = store_format.read_info(self.path)
         if info["complete"]:
             raise UserError(f"{self.path} is finished; --overwrite replaces it")
-        if info["version"] != layout.VERSION:
-            old = f"is an unfinished store of version {info['version']}, this skelact writes {layout.VERSION}"
+        if info["version"] != store_format.VERSION:
+            old = (
+                f"is an unfinished store of version {info['version']}, this skelact writes {store_format.VERSION}"
+            )
             raise UserError(f"{self.path} {old}; --overwrite replaces it")
         if info["dtype"] != self.dtype.name:
             raise UserError(f"{self.path} holds {info['dtype']}, not {self.dtype.name}; --overwrite replaces it")
-        columns = layout.read_table(self.path / info["index"]["file"])
+        columns = store_format.read_table(self.path / info["index"]["file"])
         self._skeleton = Skeleton.from_dict(info["skeleton"])
         self._fixed = {key: info[key] for key in ("skeleton", "coordinates", "dtype", "unit", "up")}
         for number, row in enumerate(_records(columns)):
@@ -387,9 +395,9 @@ class StoreWriter:
         positions = self._found(last, row)
         confidence = _Rows()
         if "confidence" in last:
-            confidence = self._found(last["confidence"], len(self._skeleton) * layout.CONFIDENCE.itemsize)
+            confidence = self._found(last["confidence"], len(self._skeleton) * store_format.CONFIDENCE.itemsize)
         self._state = _State(info["sequences"], tuple(full), positions, confidence)
-        self._committed = info["sequences"], (self.path / layout.INFO).read_bytes()
+        self._committed = info["sequences"], (self.path / store_format.INFO).read_bytes()
         self.resumed = info
 
     def _found(self, entry: Mapping[str, Any], row: int) -> _Rows:
@@ -397,7 +405,7 @@ class StoreWriter:
         path, size = self.path / entry["file"], entry["rows"] * row
         if not path.is_file():
             raise FileError(path, "the file is missing; import again with --overwrite")
-        digest, found = layout.digest_of_rows(path, size)
+        digest, found = store_format.digest_of_rows(path, size)
         if found < size or digest.hexdigest() != entry["sha256"]:
             raise FileError(path, "damaged; import again with --overwrite")
         return _Rows(entry["rows"], digest)
@@ -415,20 +423,20 @@ def _mend(error: OSError) -> str:
 def _confidence_rows(sequence: Sequence) -> NDArray[Any]:
     """(T * M, V) as stored; of no rows where the recorder gave none."""
     if sequence.confidence is None:
-        return np.empty((0, sequence.positions.shape[2]), dtype=layout.CONFIDENCE)
+        return np.empty((0, sequence.positions.shape[2]), dtype=store_format.CONFIDENCE)
     rows = sequence.confidence.reshape(-1, sequence.positions.shape[2])
-    return np.ascontiguousarray(rows, dtype=layout.CONFIDENCE)
+    return np.ascontiguousarray(rows, dtype=store_format.CONFIDENCE)
 
 
 def _columns(values: dict[str, list[Any]], splits: Mapping[str, SplitRule]) -> dict[str, NDArray[Any]]:
     """The table of the sequences by column; takes the values away, which need more room than the arrays."""
     kinds: dict[str, Any] = {"name": object, "label": object, "fps": np.float64}
     columns: dict[str, NDArray[Any]] = {
-        key: np.array(values.pop(key), dtype=kinds.get(key, np.int64)) for key in layout.OWN_COLUMNS
+        key: np.array(values.pop(key), dtype=kinds.get(key, np.int64)) for key in store_format.OWN_COLUMNS
     }
-    if layout.CONFIDENCE_START in values:
-        starts = [-1 if one is None else one for one in values.pop(layout.CONFIDENCE_START)]
-        columns[layout.CONFIDENCE_START] = np.array(starts, dtype=np.int64)
+    if store_format.CONFIDENCE_START in values:
+        starts = [-1 if one is None else one for one in values.pop(store_format.CONFIDENCE_START)]
+        columns[store_format.CONFIDENCE_START] = np.array(starts, dtype=np.int64)
     if "segments" in values:
         columns["segments"] = np.array([one or NO_SEGMENTS for one in values.pop("segments")], dtype=object)
     parts: dict[str, list[str]] = {name: [] for name in splits}
@@ -460,13 +468,15 @@ def _tag_column(values: list[Tag | None]) -> NDArray[Any]:
 def _records(columns: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
     """Rows of a table as they were added: without its splits; a gap is a key that is not there."""
     lists = {
-        name: column.tolist() for name, column in columns.items() if name in layout.NOT_TAGS or layout.is_tag(name)
+        name: column.tolist()
+        for name, column in columns.items()
+        if name in store_format.NOT_TAGS or store_format.is_tag(name)
     }
     for row in range(len(lists["name"])):
         yield {name: values[row] for name, values in lists.items() if values[row] is not None}
 
 
-def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
+def _check_labels(columns: store_format.Columns, classes: Iterable[str]) -> None:
     strange = sorted(set(columns["label"].tolist()) - {"", *classes})
     if strange:
         name = columns["name"][columns["label"].tolist().index(strange[0])]
@@ -476,15 +486,15 @@ def _check_labels(columns: layout.Columns, classes: Iterable[str]) -> None:
 def tidy(path: Path) -> None:
     """Remove what a writer that was killed after its last commit could not remove any more.
 
-    Nothing happens where there is nothing to remove, where somebody writes, or where nobody may.
+    Nothing happens if there is nothing to remove, if another process writes, or if writing is not permitted.
     """
-    index = layout.read_info(path)["index"]["file"]
-    if not _stale(path, index) and not (path / layout.LOCK).exists():
+    index = store_format.read_info(path)["index"]["file"]
+    if not _stale(path, index) and not (path / store_format.LOCK).exists():
         return
     with suppress(UserError, OSError):
         lock = _lock(path)
         try:
-            for file in _stale(path, layout.read_info(path)["index"]["file"]):
+            for file in _stale(path, store_format.read_info(path)["index"]["file"]):
                 file.unlink()
         finally:
             lock.release()
@@ -506,12 +516,12 @@ def _locked(path: Path) -> FolderLock:
 
 def _lock(path: Path) -> FolderLock:
     advice = "Wait until it is done or stop it, then run the same command again; or choose another folder"
-    return FolderLock(path, "store", advice, layout.LOCK)
+    return FolderLock(path, "store", advice, store_format.LOCK)
 
 
 def _ours(path: Path) -> set[Path]:
     """The files in a folder that belong to a store."""
-    return {file for pattern in layout.OURS for file in path.glob(pattern)}
+    return {file for pattern in store_format.OURS for file in path.glob(pattern)}
 
 
 def _clear(path: Path, overwrite: bool) -> None:
@@ -520,8 +530,10 @@ def _clear(path: Path, overwrite: bool) -> None:
     others = sorted(file.name for file in set(path.iterdir()) - ours)
     if others:
         raise UserError(f"{path} holds other files ({others[0]}); choose a folder that is empty or new")
-    if (path / layout.INFO).exists() and not overwrite:
+    if (path / store_format.INFO).exists() and not overwrite:
         raise UserError(f"{path} holds a store already; --overwrite replaces it")
-    (path / layout.INFO).unlink(missing_ok=True)  # first, so that half a store is never taken for a whole one
-    for file in ours - {path / layout.LOCK}:
+    (path / store_format.INFO).unlink(
+        missing_ok=True
+    )  # first, so that half a store is never taken for a whole one
+    for file in ours - {path / store_format.LOCK}:
         file.unlink(missing_ok=True)

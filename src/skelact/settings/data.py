@@ -18,14 +18,12 @@ class DataSettings:
         (), "further clips of methods with several feeds; filled in when a run starts"
     )
     split: str = setting("", "named split of the store; its training part is used; empty: every clip")
-    hold_out: str = setting(
-        "", 'such as "camera=2": of the training part, these clips become the test part instead'
-    )
+    hold_out: str = setting("", 'such as "camera=2": these clips of the training part become the test part')
     frames: int = setting(64, "frames of a view, after crop and resize", low=1, high=1_000_000)
     persons: int = setting(
         0, "people in a clip; 0: as many as the fullest clip of the store has", low=0, high=1000
     )
-    stream: Stream = setting("joint", "what of a clip the encoder sees")
+    stream: Stream = setting("joint", "what the encoder sees of a clip: positions, bones or motion")
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,12 @@ class ViewSettings:
     """How views differ from their clip. Source: SCD-Net, sec. "Implementation details"."""
 
     min_crop: float = setting(0.1, "shortest temporal crop, share of the clip", above=0, high=1)
-    min_frames: int = setting(64, "but never shorter than this many frames", low=1)
+    min_frames: int = setting(64, "but at least this many frames", low=1)
     probability: float = setting(0.5, "of each augmentation below", low=0, high=1)
     rotate_degrees: float = setting(30.0, "largest angle about the main axis", low=0, high=360)
     tilt_degrees: float = setting(1.0, "largest angle about the two other axes", low=0, high=360)
     upright: bool = setting(False, "the main axis is always the vertical one")
-    flip: bool = setting(True, "exchange left and right joints")
+    mirror: bool = setting(True, "exchange left and right joints")
     shear: float = setting(1.0, "largest off-diagonal of the shear matrix", low=0)
     noise: float = setting(0.0, "largest deviation of normal noise, in the store's unit; not in the paper", low=0)
     seed_joints: float = setting(0.2, "spatial mask: share of joints drawn as seeds (5 of 25)", low=0, high=1)

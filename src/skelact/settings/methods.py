@@ -20,7 +20,7 @@ class SCDNetSettings(MethodSettings):
     name: str = setting("scdnet", "which method")
     temperature: float = setting(0.2, "similarities are divided by it", above=0)
     negatives: Literal["queue", "batch", "both"] = setting(
-        "queue", "what a view is told apart from: keys of the queue, the other keys of the batch, or both"
+        "queue", "what a view is contrasted with: keys of the queue, the other keys of the batch, or both"
     )
     queue: int = setting(8192, "keys in each queue", low=1, high=1_000_000)
     momentum: float = setting(0.999, "of the momentum encoder", low=0, high=1)

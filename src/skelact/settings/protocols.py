@@ -1,4 +1,4 @@
-"""Settings of protocols: one group for each entry of the table of protocols. They are no part of a model."""
+"""Settings of protocols: one group for each entry of the table of protocols. They are not part of a model."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,7 +12,7 @@ class LinearSettings:
 
     lr: float = setting(2.0, "learning rate", above=0)
     momentum: float = setting(0.9, "of sgd", low=0, high=1)
-    weight_decay: float = setting(0.0, "share of the weights that a step takes off, times lr", low=0)
+    weight_decay: float = setting(0.0, "decay of the weights in a step, times lr", low=0)
     batch: int = setting(1024, "clips of a step", low=1)
     epochs: int = setting(80, "passes over the training clips", low=1)
     milestones: tuple[int, ...] = setting((50, 70), "epochs after which lr is multiplied by 0.1", low=0)
@@ -32,7 +32,7 @@ class KnnSettings:
     """Nearest neighbours by cosine. Source: SCD-Net, sec. "Retrieval"."""
 
     k: int = setting(1, "neighbours that vote", low=1)
-    recall: tuple[int, ...] = setting((1, 5, 10), "recall: one of the first so many has the class", low=1)
+    recall: tuple[int, ...] = setting((1, 5, 10), "recall at k: whether one of the first k has the class", low=1)
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class FinetuneSettings:
     batch: int = setting(64, "clips of a step", low=1)
     optimizer: Literal["sgd", "adamw"] = setting("sgd", "of encoder and head")
     lr: float = setting(0.01, "learning rate of the encoder", low=0)
-    head_lr: float = setting(0.1, "of the linear layer on top, which starts from nothing", above=0)
+    head_lr: float = setting(0.1, "of the new linear layer", above=0)
     momentum: float = setting(0.9, "of sgd", low=0, high=1)
-    weight_decay: float = setting(1e-4, "share of the weights that a step takes off, times lr", low=0)
+    weight_decay: float = setting(1e-4, "decay of the weights in a step, times lr", low=0)
     schedule: Literal["step", "cosine"] = setting("step", "how the learning rates fall")
     milestones: tuple[int, ...] = setting((50, 70), "epochs after which they are multiplied by 0.1", low=0)
     warmup_epochs: int = setting(0, "epochs over which they rise", low=0)
@@ -85,7 +85,7 @@ class RobustSettings:
     noise: tuple[float, ...] = setting((0.01, 0.03, 0.1), "metres, standard deviation along each axis", low=0)
     rates: tuple[float, ...] = setting((0.25, 0.5, 2.0), "frame rate, times that of the recording", above=0)
     headings: tuple[float, ...] = setting(
-        (30.0, 90.0, 180.0), "degrees that people are turned about the vertical", low=-360, high=360
+        (30.0, 90.0, 180.0), "rotation of people about the vertical, degrees", low=-360, high=360
     )
     seed: int = setting(
         0, "of what is missing and of the noise: the same for every encoder", low=0, high=2**32 - 1

@@ -48,7 +48,7 @@ def load_recipe(
             ``.toml`` or has a folder in front. Only the defaults when None.
         overrides: words such as ``method.temperature=0.1``; values as in TOML, bare words are text. A word that
             chooses another encoder or method, such as ``method.name=moco``, drops the settings of the one before.
-        base: settings that stand in for the defaults, such as those of a run that is continued.
+        base: settings that replace the defaults, such as those of a run that is continued.
 
     Raises:
         UserError: no such name or file, not TOML, an unknown key (the nearest is named), a value of another type

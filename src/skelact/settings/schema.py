@@ -58,12 +58,12 @@ _CHOICES: dict[type, dict[str, type]] = {}
 
 
 def choices(base: type) -> Mapping[str, type]:
-    """Name -> dataclass of the groups that may stand where ``base`` is expected."""
+    """Name -> dataclass of the groups that can replace ``base``."""
     return _CHOICES.get(base, {})
 
 
 def add_choice(base: type, kind: type) -> None:
-    """Let ``kind``, whose field ``name`` has its name as default, stand where ``base`` is expected."""
+    """Let ``kind``, whose field ``name`` has its name as default, replace ``base``."""
     _CHOICES.setdefault(base, {})[kind.name] = kind  # type: ignore[attr-defined]
 
 

@@ -29,7 +29,7 @@ from skelact.runtime.files import (
 )
 
 NAME = re.compile(r"epoch-(\d+)-step-(\d+)\.json")
-RESUME = "--resume then goes on from the last whole checkpoint"
+RESUME = "--resume then continues from the last complete checkpoint"
 
 
 @dataclass
@@ -100,7 +100,7 @@ def _read(path: Path) -> Checkpoint:
         counters = Counters(values["epoch"], values["step"], values["sums"])
         settings, expected = values["settings"], values["weights"]
     except KeyError as error:
-        raise Damaged(path, f"it says nothing of {error}") from error
+        raise Damaged(path, f"it does not contain {error}") from error
     if path.name != _name(counters):
         raise Damaged(path, f"it is the checkpoint of {_stands(counters)}, by its content")
     weights = path.with_suffix(".safetensors")

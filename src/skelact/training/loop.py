@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skelact.batches import Batch
 from skelact.errors import UserError
 from skelact.methods import Method, StepLoss
-from skelact.runtime.prefetch import read_ahead
+from skelact.runtime.prefetch import prefetch
 from skelact.settings import Recipe
 from skelact.training.checkpoint import Counters, prune, put_back, save_checkpoint
 from skelact.training.feeds import Feed
@@ -118,7 +118,7 @@ class Training:
                 if progress is not None:
                     progress(self._progress(counters, parts))
 
-        with read_ahead(self._read, rows) as batches:
+        with prefetch(self._read, rows) as batches:
             for step, ready in enumerate(batches, first):
                 if stop.is_set():
                     count(left=0)

@@ -70,14 +70,14 @@ def pretrain(
             if model is not None:
                 return model
             stack.enter_context(run.hold())
-            recipe = run.continued(asked)  # whoever held it a moment ago may have gone on further
+            recipe = run.continued(asked)  # the process that held it before may have trained further
         else:
             recipe = completed(recipe or load_recipe(DEFAULT_RECIPE), store, feeds)
         method, parts = prepare(store, feeds, recipe, where)
         if not resume:
             run.make()
             stack.enter_context(run.hold())
-            run.make()  # whoever held it a moment ago may have left something
+            run.make()  # the process that held it before may have left files
         if not resume or recipe != run.recipe():
             run.write(recipe)
         keep_freed_memory()

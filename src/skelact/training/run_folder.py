@@ -56,7 +56,7 @@ class Run:
             raise UserError(f"{self.path} exists and is not empty. {hint} another folder with -o")
 
     def hold(self) -> AbstractContextManager[None]:
-        """Let nobody else train in the folder."""
+        """Keep other processes from training in the folder."""
         return hold(self.path, "run", "One process at a time can train it: wait for that one, or end it")
 
     def write(self, recipe: Recipe) -> None:
@@ -176,7 +176,7 @@ class Run:
         if own.train.schedule == "cosine":
             raise UserError(
                 f"{start}. Its learning rate falls to 0 over {own.train.epochs} epochs (train.schedule = cosine): "
-                f"a run of {epochs} epochs would have learnt otherwise from the start. {ANOTHER}"
+                f"a run of {epochs} epochs would have been trained differently from the start. {ANOTHER}"
             )
         path = latest(self.checkpoints)
         match = NAME.fullmatch(path.name) if path else None

@@ -113,15 +113,15 @@ def test_the_model_and_the_global_random_state_stay_as_they_are(model: Model, st
 
 def test_labels_are_learnt_and_the_same_seed_gives_the_same_bits(model: Model, store: Store) -> None:
     settings = replace(WHOLE, epochs=30, batch=16, lr=0.05, head_lr=0.3, milestones=(20,), min_crop=0.5)
-    told: list[tuple[str, int, int]] = []
+    reported: list[tuple[str, int, int]] = []
     system = system_of(model, store, settings)
-    first = FINETUNE.run(system, lambda *step: told.append(step))["finetune"]
+    first = FINETUNE.run(system, lambda *step: reported.append(step))["finetune"]
     again = FINETUNE.run(system, lambda *_: None)["finetune"]
     other = FINETUNE.run(replace(system, seed=1), lambda *_: None)["finetune"]
     assert first.accuracy > 0.8 > 1 / 3
     assert first.scores.tobytes() == again.scores.tobytes() != other.scores.tobytes()
     assert first.predicted.tolist() == first.scores.argmax(axis=1).tolist()
-    assert told == [("fine-tuning", step, 90) for step in range(1, 91)]
+    assert reported == [("fine-tuning", step, 90) for step in range(1, 91)]
     assert first.best_on_test is None  # measured once, at the end
 
 

@@ -270,7 +270,7 @@ def test_predictions_of_another_measurement_are_refused(two: tuple[Path, Path]) 
         whole.rsplit(",", 1)[0],
     ):  # of head and rows
         path.write_text(part)
-        with pytest.raises(FileError, match="no whole table of predictions"):
+        with pytest.raises(FileError, match="not a complete table of predictions"):
             compared(*two)
     path.unlink()
     with pytest.raises(FileError, match="predictions.csv: not found. Measure the run again"):
@@ -311,9 +311,9 @@ def test_the_table(two: tuple[Path, Path]) -> None:
     ]
     assert [word.strip() for word in second if word] == [str(two[0]), "60.0", "[31.3, 83.2]", "reference"]
     assert second[0] == str(two[0])
-    told = [word.strip() for word in third if word.strip()]
-    assert told[:4] == [str(two[1]), "30.0", "[10.8, 60.3]", "−30.0"]
-    assert told[5:] == ["0.375"]
+    cells = [word.strip() for word in third if word.strip()]
+    assert cells[:4] == [str(two[1]), "30.0", "[10.8, 60.3]", "−30.0"]
+    assert cells[5:] == ["0.375"]
     assert fourth[0] == f"best baseline: raw coordinates ({two[0]})"
     assert len({line.index("[") for line in lines[3:]}) == 1, "columns are aligned"
 
@@ -343,7 +343,7 @@ def test_which_results_of_a_run_are_read(tmp_path: Path) -> None:
     ):
         read_results(other)
     (other / "evaluation" / "xview" / "results.json").write_text("{")
-    with pytest.raises(FileError, match=r"results.json: no JSON \(.*\). Measure the run again"):
+    with pytest.raises(FileError, match=r"results.json: not JSON \(.*\). Measure the run again"):
         read_results(other)
 
 

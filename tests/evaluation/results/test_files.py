@@ -259,10 +259,10 @@ def test_every_reader_of_changed_results_gives_a_sentence_or_its_result(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"", "no JSON"),
-        (b"\xff\xfe\x00", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b'{"format": ' + b"9" * 5000 + b"}", "no JSON"),
+        (b"", "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"format": ' + b"9" * 5000 + b"}", "not JSON"),
         (b'{"format": ' + b"9" * 4000 + b"}", "format with too many digits, this version reads format 2"),
         (b"[]", "the whole: expected an object, got a list"),
         (b"null", "the whole: expected an object, got null"),
@@ -339,7 +339,7 @@ def test_a_changed_byte_of_the_scores_is_a_sentence_or_no_change(
         ),
         ("scores/linear/model/seed-0", np.full((24, 3), np.nan, np.float32), "expected finite numbers in float32"),
         ("scores/linear/model/seed-0", np.zeros((24, 3)), "expected finite numbers in float32"),
-        ("scores/linear/model/seed-0", np.array([{}], dtype=object), "no whole file of scores"),
+        ("scores/linear/model/seed-0", np.array([{}], dtype=object), "not a complete file of scores"),
     ],
 )
 def test_scores_of_another_form_are_one_sentence(
@@ -359,13 +359,13 @@ def test_scores_of_another_form_are_one_sentence(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.replace("bow\r\n", "sleep\r\n"), "'sleep' is no class of results.json beside it"),
+        (lambda text: text.replace("bow\r\n", "sleep\r\n"), "'sleep' is not a class of results.json beside it"),
         (lambda text: text.replace("knn/raw/seed-0", "knn/raw/seed-1", 1), "each column once"),
-        (lambda text: text.replace("knn/raw/seed-0", "knn", 1), "no whole table of predictions"),
+        (lambda text: text.replace("knn/raw/seed-0", "knn", 1), "not a complete table of predictions"),
         (lambda text: text.replace("knn/raw/seed-0", "knn/raw/seed-9", 1), "results.json says nothing of it"),
         (lambda text: text.rsplit("\r\n", 2)[0] + "\r\n", "expected 24 test clips"),
-        (lambda text: text + '"' + "x" * 200_000, "no whole table of predictions"),
-        (lambda text: text[:0], "no whole table of predictions"),
+        (lambda text: text + '"' + "x" * 200_000, "not a complete table of predictions"),
+        (lambda text: text[:0], "not a complete table of predictions"),
     ],
 )
 def test_predictions_of_another_form_are_one_sentence(

@@ -74,8 +74,8 @@ def test_the_fused_answer_is_the_weighted_sum_written_out(three: list[Stored], t
                 assert written.results.protocols[entry].systems[system].seeds[seed] == expected
     assert [one.weight for one in written.results.members] == pytest.approx([0.375, 0.375, 0.25])
     assert [one.stream for one in written.results.members] == ["joint", "bone", "motion"]
-    told = three[1].entries["knn"].systems["raw"].value
-    assert written.results.members[1].values["knn"]["raw"] == told
+    expected = three[1].entries["knn"].systems["raw"].value
+    assert written.results.members[1].values["knn"]["raw"] == expected
     assert written.results.command == (
         f"skelact fuse {three[0].run} {three[1].run} {three[2].run} --split xview --weights 0.6,0.6,0.4 "
         f"-o {tmp_path / 'fused'}"
@@ -235,7 +235,7 @@ def test_scores_that_do_not_belong_to_their_results_are_refused(three: list[Stor
         whole.replace(b"(24,", b"(9999,"),
     ):
         path.write_bytes(damaged)
-        with pytest.raises(FileError, match="no whole file of scores"):
+        with pytest.raises(FileError, match="not a complete file of scores"):
             fuse([read_results(one.run) for one in three], tmp_path / "out")
     path.unlink()
     with pytest.raises(FileError) as error:

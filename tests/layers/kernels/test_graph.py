@@ -35,7 +35,7 @@ def threads(count: int) -> Iterator[None]:
 
 def a_block(channels_in: int, channels_out: int, skeleton: Skeleton, residual: bool = True) -> GraphBlock:
     torch.manual_seed(0)
-    block = GraphBlock(channels_in, channels_out, skeleton, residual, gain=1.0)
+    block = GraphBlock(channels_in, channels_out, skeleton, residual, start_weight=1.0)
     with torch.no_grad():
         block.graph.alpha.fill_(0.7)
         for name, parameter in block.named_parameters():
@@ -56,7 +56,7 @@ def outcome(block: GraphBlock, x: Tensor, counts: Tensor | None) -> dict[str, Te
     return found | {name: one.grad for name, one in block.named_parameters() if one.grad is not None}
 
 
-SIZES = [  # channels in and out, layout, frames, with a residual
+SIZES = [  # channels in and out, skeleton, frames, with a residual
     (3, 16, NTU25, 64, False),
     (16, 64, NTU25, 16, True),
     (64, 16, KINECT20, 13, True),
@@ -106,7 +106,7 @@ def test_how_many_threads_there_are_changes_nothing() -> None:
 
 
 def test_the_first_of_equal_frames_gets_the_gradient_of_their_maximum() -> None:
-    """As torch's pooling has it, so that clips in which somebody stands still learn the same."""
+    """As torch's pooling has it, so that clips in which a person stands still learn the same."""
     x = torch.randint(-2, 3, (2, 8, 15, 20)).float().requires_grad_()
     kernels, bias = torch.zeros(2, 2, 2, 5), torch.zeros(2, 2)
     pooled = Scales.apply(x, kernels, bias)[:, 4:6]  # type: ignore[no-untyped-call]
@@ -123,9 +123,9 @@ def test_statistics_of_a_norm_are_exact_far_from_zero(mean: float) -> None:
     counts = torch.tensor([1.0, 1, 1, 1, 5, 2])
     how = torch.ones(2), torch.zeros(2), counts, None, False, 1e-5
     out, found_mean, variance = CompiledNorm.apply(x, *how)  # type: ignore[no-untyped-call]
-    everybody = x[[0, 1, 2, 3, 4, 4, 4, 4, 4, 5, 5], :2].double()
-    torch.testing.assert_close(found_mean.double(), everybody.mean(dim=(0, 2)), rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(variance.double(), everybody.var(dim=(0, 2), correction=0), rtol=1e-4, atol=0)
+    everyone = x[[0, 1, 2, 3, 4, 4, 4, 4, 4, 5, 5], :2].double()
+    torch.testing.assert_close(found_mean.double(), everyone.mean(dim=(0, 2)), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(variance.double(), everyone.var(dim=(0, 2), correction=0), rtol=1e-4, atol=0)
     assert torch.equal(out[:, 2], x[:, 2])  # no weight for it: it stays as it is
 
 

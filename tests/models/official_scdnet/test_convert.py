@@ -139,7 +139,7 @@ def test_what_is_missing_left_over_or_of_another_shape_is_listed(state: State, t
     path = tmp_path / "a.pth.tar"
     lost = "encoder_q.encoder.gcn_t.l2.gcn1.alpha"
     write(path, {name: value for name, value in state.items() if name not in (lost, "i_queue")})
-    no_whole = f"{path}: these are no whole weights of SCD-Net. "
+    no_whole = f"{path}: these are not the complete weights of SCD-Net. "
     assert refused(path) == f"{no_whole}2 missing: {lost}; i_queue"
     write(path, state | {"encoder_q.fc.weight": torch.zeros(60, 16)})
     assert refused(path) == f"{no_whole}1 left over: encoder_q.fc.weight"
@@ -172,8 +172,8 @@ class Evil:
 
 def test_code_in_a_file_is_not_run(state: State, tmp_path: Path) -> None:
     path = write(tmp_path / "a.pth.tar", state, args=Evil(tmp_path / "trace"))
-    told = refused(path)
-    assert "which would have to be run to be read. Save it again with tensors only" in told
+    message = refused(path)
+    assert "which would have to be run to be read. Save it again with tensors only" in message
     assert not (tmp_path / "trace").exists()
     assert pickle.loads(pickle.dumps(Evil(tmp_path / "trace"))) == 3  # it would have
     assert (tmp_path / "trace").exists()
@@ -189,12 +189,11 @@ def test_files_that_are_no_checkpoint_are_named(state: State, tmp_path: Path) ->
     path.write_bytes(whole[: len(whole) // 2])
     assert refused(path).startswith(f"{path}: not a file of torch, or a damaged copy (")
     torch.save({"model": {}, "epoch": 3}, path)
-    assert (
-        refused(path) == f"{path}: no state_dict in it, so it is no checkpoint of SCD-Net. It holds: model, epoch"
-    )
+    sentence = f"{path}: no state_dict in it, so it is not a checkpoint of SCD-Net. It holds: model, epoch"
+    assert refused(path) == sentence
     torch.save([1, 2], path)
-    assert refused(path) == f"{path}: no state_dict in it, so it is no checkpoint of SCD-Net. It holds: list"
-    assert refused(write(path, state | {"t_queue": 5})) == f"{path}: t_queue of its state_dict is no tensor"
+    assert refused(path) == f"{path}: no state_dict in it, so it is not a checkpoint of SCD-Net. It holds: list"
+    assert refused(write(path, state | {"t_queue": 5})) == f"{path}: t_queue of its state_dict is not a tensor"
 
 
 def test_weights_that_diverged_or_are_of_another_skeleton_are_refused(state: State, tmp_path: Path) -> None:

@@ -22,13 +22,13 @@ from skelact.models import Model
 from skelact.models.model import load_clips
 from skelact.runtime.allocator import keep_freed_memory
 from skelact.runtime.device import best_device
-from skelact.runtime.prefetch import read_ahead
+from skelact.runtime.prefetch import prefetch
 from skelact.sequences.store import Store
 from skelact.settings import FinetuneSettings, Recipe, TrainSettings
 from skelact.training.schedule import learning_rate
 from skelact.training.steps import build_optimizer, take_step
 
-# Nobody fine-tunes what has learnt nothing: the baseline is the same network, with the same labels and steps.
+# The baseline of fine-tuning is the same network from random weights, with the same labels and steps.
 SYSTEMS = MappingProxyType({"model": "pretrained, then fine-tuned", "untrained": "trained from scratch"})
 
 
@@ -88,7 +88,7 @@ def fine_tuned(
                     total += loss.total.detach()
                     if progress is not None:
                         progress(epoch * steps + step + 1, settings.epochs * steps)
-            _check_finite(total, settings)  # once an epoch: a GPU waits for whoever asks it
+            _check_finite(total, settings)  # once an epoch: the answer makes the CPU wait for a GPU
     return type(model)(method.encoder, model.recipe, model.info), method.classifier.requires_grad_(False)
 
 
@@ -104,7 +104,7 @@ def _batches(
     size = min(settings.batch, len(rows))
     order = np.random.default_rng(draw).permutation(rows)
     blocks = [order[start : start + size] for start in range(0, len(rows) - size + 1, size)]
-    return read_ahead(lambda part: load_clips(store, part, persons).ready_for(device), blocks)
+    return prefetch(lambda part: load_clips(store, part, persons).ready_for(device), blocks)
 
 
 def _with_views(recipe: Recipe, settings: FinetuneSettings) -> Recipe:

@@ -1,7 +1,7 @@
 """The three files of an evaluation: results.json, predictions.csv and scores.npz, held together.
 
 What a second evaluation of the same run measures is added to what is there. Files are written aside and renamed,
-results.json last; whoever writes holds a lock on the folder. Whatever is damaged is a ``FileError``.
+results.json last; the process that writes holds a lock on the folder. A damaged file is a ``FileError``.
 """
 
 import csv
@@ -137,7 +137,7 @@ def read_predictions(folder: Path, results: Results) -> Predictions:
         raise FileError(path, f"expected {results.data.clips.test} test clips and each column once. {AGAIN}")
     unknown = {label for column in columns[1:] for label in column} - set(results.data.classes)
     if unknown:
-        raise FileError(path, f"{min(unknown)!r} is no class of {RESULTS} beside it. {AGAIN}")
+        raise FileError(path, f"{min(unknown)!r} is not a class of {RESULTS} beside it. {AGAIN}")
     known = {
         f"{key}/{system}/seed-{seed}": share
         for key, entry in results.protocols.items()
@@ -172,7 +172,7 @@ def read_scores(path: Path) -> Scores:
     try:
         found = dict(read_members(path))
     except (OSError, *ZIP_FAULTS) as error:
-        raise FileError(path, f"no whole file of scores ({error}). {AGAIN}") from error
+        raise FileError(path, f"not a complete file of scores ({error}). {AGAIN}") from error
     kinds = {"names": "U", "labels": "i", "classes": "U", "duplicates": "b"}
     for name, kind in kinds.items():
         if name not in found or found[name].ndim != 1 or found[name].dtype.kind != kind:
@@ -264,10 +264,10 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
         with path.open(newline="", encoding="utf-8") as file:
             head, *rows = csv.reader(file, strict=True)
     except (ValueError, csv.Error) as error:  # empty, not UTF-8, or no table
-        raise FileError(path, f"no whole table of predictions ({error}). {AGAIN}") from error
+        raise FileError(path, f"not a complete table of predictions ({error}). {AGAIN}") from error
     whole = head[:2] == ["name", "label"] and all(len(row) == len(head) for row in rows)
     if not whole or not rows or any(column.count("/") < 2 for column in head[2:]):
-        raise FileError(path, f"no whole table of predictions. {AGAIN}")
+        raise FileError(path, f"not a complete table of predictions. {AGAIN}")
     return head, rows
 
 

@@ -69,14 +69,14 @@ def read_json(kind: type[Kind], path: Path, version: int) -> Kind:
         version: the format that is expected.
 
     Raises:
-        FileError: no such file, no JSON, another format, or not what the dataclass says; it names the key.
+        FileError: no such file, not JSON, another format, or not what the dataclass says; it names the key.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError(path, f"not found. {AGAIN}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, no JSON, a number of too many digits, too deep
-        raise FileError(path, f"no JSON ({error}). {AGAIN}") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, a number of too many digits, too deep
+        raise FileError(path, f"not JSON ({error}). {AGAIN}") from error
     found = values.get("format") if isinstance(values, dict) else None
     if isinstance(found, int) and found != version:
         shown = found if abs(found) <= LARGEST else "with too many digits"

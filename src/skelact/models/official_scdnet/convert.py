@@ -18,7 +18,7 @@ from skelact.readers.checkpoints import StoredTensor, read_checkpoint
 from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings, Stream
 from skelact.skeletons import Skeleton
 
-HEADS = 8  # of the published transformer; shapes do not tell
+HEADS = 8  # of the published transformer; shapes do not show it
 PARALLEL = "module."  # what torch's DataParallel puts before every name
 
 
@@ -36,10 +36,10 @@ def convert_official(
 
     Args:
         path: the checkpoint, a dictionary with ``state_dict``.
-        skeleton: the layout that the encoder was trained on.
-        cleaning: of the stores that the model will take, as ``Store.cleaning``; the file does not tell.
-        stream: that the encoder was trained on; the file does not tell.
-        heads: of the transformer; the file does not tell.
+        skeleton: that the encoder was trained on.
+        cleaning: of the stores that the model will take, as ``Store.cleaning``; the file does not say.
+        stream: that the encoder was trained on; the file does not say.
+        heads: of the transformer; the file does not say.
 
     Raises:
         FileError: the file is damaged, is no such checkpoint, or names are missing, left over or of another shape.
@@ -50,7 +50,7 @@ def convert_official(
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     sizes = sizes_in(shapes)
     if wrong := misfit(shapes, sizes):
-        raise FileError(path, f"these are no whole weights of SCD-Net. {wrong}")
+        raise FileError(path, f"these are not the complete weights of SCD-Net. {wrong}")
     if sizes.joints != len(skeleton):
         raise UserError(
             f"{path}: the weights are for {sizes.joints} joints, skeleton {skeleton.name} has {len(skeleton)}. "
@@ -75,7 +75,7 @@ def _opened(path: Path) -> dict[Any, Any]:
             else type(checkpoint).__name__
         )
         raise FileError(
-            path, f"no state_dict in it, so it is no checkpoint of SCD-Net. It holds: {holds or 'nothing'}"
+            path, f"no state_dict in it, so it is not a checkpoint of SCD-Net. It holds: {holds or 'nothing'}"
         )
     return checkpoint
 
@@ -87,7 +87,7 @@ def _state(path: Path, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         name for name, value in state.items() if not isinstance(name, str) or not isinstance(value, StoredTensor)
     ]
     if other:
-        raise FileError(path, f"{other[0]} of its state_dict is no tensor")
+        raise FileError(path, f"{other[0]} of its state_dict is not a tensor")
     if state and all(name.startswith(PARALLEL) for name in state):
         state = {name.removeprefix(PARALLEL): value for name, value in state.items()}
     return {name: _tensor(value).float() for name, value in state.items()}
