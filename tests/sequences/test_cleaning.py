@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from skelact.errors import UserError
-from skelact.sequences import Sequence, cleaning
+from skelact.sequences import Sequence
 from skelact.sequences.cleaning import (
     CLEANINGS,
     Cleaning,
