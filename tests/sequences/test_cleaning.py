@@ -584,7 +584,7 @@ def test_people_who_keep_their_places_are_not_sorted_in_vain(seed: int, persons:
     sequence = Sequence(positions, KINECT20, 30.0, track=track, confidence=rng.random((12, persons, 20)))
     kept = keep_people(sequence, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cleaning, "_in_their_places", lambda *_: False)
+        patch.setattr(people, "_in_their_places", lambda *_: False)
         sorted_ = keep_people(sequence, 2)
     np.testing.assert_array_equal(kept.positions, sorted_.positions)
     np.testing.assert_array_equal(kept.confidence, sorted_.confidence)
