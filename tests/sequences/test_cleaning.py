@@ -19,6 +19,7 @@ from skelact.sequences.cleaning import (
     keep_people,
     keep_widest,
     move_to_centre,
+    people,
     tilt_upright,
     to_metres,
     to_rest_bones,
