@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from skelact.importing.run import import_recordings as import_recordings
     from skelact.methods import add_method as add_method
     from skelact.models import Model as Model
+    from skelact.readers import add_reader as add_reader
     from skelact.readers import read as read
+    from skelact.readers import read_all as read_all
     from skelact.sequences import Sequence as Sequence
     from skelact.sequences.clips import Windows as Windows
     from skelact.sequences.store import Store as Store
     from skelact.sequences.store import StoreWriter as StoreWriter
     from skelact.settings import load_recipe as load_recipe
     from skelact.skeletons import Skeleton as Skeleton
+    from skelact.skeletons import add_skeleton as add_skeleton
     from skelact.training import pretrain as pretrain
 
 __version__ = "0.1.0"
@@ -38,11 +41,14 @@ _PLACES = {
     "Windows": "sequences.clips",
     "add_encoder": "encoders",
     "add_method": "methods",
+    "add_reader": "readers",
+    "add_skeleton": "skeletons",
     "evaluate": "evaluation",
     "import_recordings": "importing.run",
     "load_recipe": "settings",
     "pretrain": "training",
     "read": "readers",
+    "read_all": "readers",
 }
 
 __all__ = ["__version__", *_PLACES]
