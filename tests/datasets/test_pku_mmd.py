@@ -347,7 +347,7 @@ def test_lists_of_splits(tmp_path: Path) -> None:
         ("Training videos:\n0002-L\nValidation videos:\n0002-L", ", line 4: 0002-L is in both parts"),
         ("0002-L, 0003-M", f", line 1: {wanted}, got '0002-L, 0003-M'"),
         ("Other videos:\n0002-L", f", line 1: {wanted}, got 'Other videos:'"),
-        ("<html>", ": names no recordings; expected names such as 0002-L, parted by commas"),
+        ("<html>", ": names no recordings; expected names such as 0002-L, separated by commas"),
     ):
         path.write_text(text)
         with pytest.raises(FileError) as caught:

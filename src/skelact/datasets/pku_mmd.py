@@ -156,7 +156,7 @@ def read_list(path: Path) -> dict[str, str]:
             if name and listed.setdefault(name, part) != part:
                 raise FileError(path, f"{name} is in both parts", number)
     if not listed:
-        raise FileError(path, "names no recordings; expected names such as 0002-L, parted by commas")
+        raise FileError(path, "names no recordings; expected names such as 0002-L, separated by commas")
     return listed
 
 

@@ -1,6 +1,6 @@
 """PKU-MMD skeleton text and its labels: long recordings of one or two people, tracked by a Kinect v2.
 
-A line per frame: x y z of 25 joints of one person and of the other, 150 numbers parted by spaces; an absent
+A line per frame: x y z of 25 joints of one person and of the other, 150 numbers separated by spaces; an absent
 person has 75 zeros. The label file has the same name and lies in another folder; a line per action: class,
 first frame, last frame, confidence (1 or 2, how well the action was done; some files leave it out).
 

@@ -56,7 +56,7 @@ def count_elements(shape: object) -> int:
 
 
 def check_keys(keys: Iterable[Any]) -> None:
-    """Check that keys of dictionaries and elements of sets are texts or numbers: no file may choose what is compared.
+    """Check that keys of dictionaries and elements of sets are texts or numbers, so that comparing them is cheap.
 
     Raises:
         ValueError: another key, or a whole number that is too large.
