@@ -1,7 +1,7 @@
 """SBU Kinect Interaction ``skeleton_pos.txt``: two people, tracked by OpenNI in a Kinect v1.
 
-A line per frame: its number, then x y z of 15 joints of one person and of the other, separated by commas. x and y are
-a share of the picture, z is stored as z / 10000 * 7.8125; undone here.
+A line per frame: its number, then x y z of 15 joints of one person and of the other, separated by commas. x and y
+are a share of the picture, z is stored as z / 10000 * 7.8125; undone here.
 
 Convention: metres, +y up, +x to the right of a person who faces the camera, +z away from the camera. Right-handed:
 with these signs people look at each other and shake right hands (tests check the real recordings); nothing
