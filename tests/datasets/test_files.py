@@ -36,7 +36,7 @@ def test_a_relative_folder_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert find_clips(Path("."), PATTERN).files == (Path("c1_s1.txt"),)
 
 
-def test_other_names_copies_and_listed_clips_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_other_names_duplicates_and_listed_clips_are_left_out_with_the_reason(tmp_path: Path) -> None:
     touch(tmp_path, "c1_s1.txt", "copy/c1_s1.txt", "notes.txt", "c3_s3.txt", ".hidden.txt", ".git/c5_s5.txt")
     listing = find_clips(tmp_path, PATTERN, {"c3_s3": "is on the list"})
     assert listing.files == (tmp_path / "c1_s1.txt",)

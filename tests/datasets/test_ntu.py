@@ -32,13 +32,13 @@ def test_a_clip_has_label_and_tags(tmp_path: Path) -> None:
     assert NTU120.read(tmp_path / NEW).label == "put on headphone"
 
 
-def test_an_import_tells_what_is_wrong_with_which_file(tmp_path: Path) -> None:
+def test_an_import_reports_what_is_wrong_with_which_file(tmp_path: Path) -> None:
     names = [f"S001C002P003R002A{action:03}.skeleton" for action in range(1, 7)]
     put(tmp_path / "in", *names)
     put(tmp_path / "in", names[2], text=CLIP[:-200])
     report = import_recordings(tmp_path / "in", tmp_path / "out", dataset="ntu60", clean="none")
     assert [(one.path.name, one.reason) for one in report.left_out] == [
-        (names[2], "line 22: the file ends in body 1 of frame 1. Truncated copy?")
+        (names[2], "line 22: the file ends in body 1 of frame 1. Truncated file?")
     ]
     store = Store(tmp_path / "out")
     assert store.columns["name"].tolist() == [name[:20] for name in names if name != names[2]]

@@ -29,11 +29,11 @@ from skelact.sequences.store import Store
 from skelact.skeletons import NTU25
 
 ONE, TWO = DATASETS["pku-mmd1"], DATASETS["pku-mmd2"]
-GAP = 7  # frames in which nobody acts between two actions
+GAP = 7  # frames without an action between two actions
 
 
 def write_recording(path: Path, seed: int, actions: int) -> tuple[NDArray[np.float64], list[Segment]]:
-    """A recording as PKU-MMD has it; (T, 2, 25, 3) of what is in the file, 0 where nobody is, and its segments."""
+    """A recording as PKU-MMD has it; its positions (T, 2, 25, 3), 0 for an absent person; and its segments."""
     blocks: list[NDArray[np.float64]] = []
     segments: list[Segment] = []
     frames = 0
@@ -63,18 +63,18 @@ def write_list(path: Path, train: list[str], test: list[str]) -> None:
 
 def part_1(folder: Path, videos: int = 2, actions: int = 3) -> dict[str, list[Segment]]:
     """Part I as it is distributed: videos 2, 3, ... in three views, the last video tests, and so does view L."""
-    said = {}
+    written = {}
     for video in range(2, videos + 2):
         for place, view in enumerate("LMR"):
             name = f"{video:04d}-{view}"
             file = folder / "Data" / "PKU_Skeleton_Renew" / f"{name}.txt"
-            _, said[name] = write_recording(file, 10 * video + place, actions)
-            write_labels(folder / "Label" / "Train_Label_PKU_final" / f"{name}.txt", said[name])
+            _, written[name] = write_recording(file, 10 * video + place, actions)
+            write_labels(folder / "Label" / "Train_Label_PKU_final" / f"{name}.txt", written[name])
     last = f"{videos + 1:04d}"
     for file, tests in (("cross-subject", lambda n: n[:4] == last), ("cross-view", lambda n: n[5] == "L")):
-        train, test = [n for n in said if not tests(n)], [n for n in said if tests(n)]
+        train, test = [n for n in written if not tests(n)], [n for n in written if tests(n)]
         write_list(folder / "Split" / f"{file}.txt", train, test)
-    return said
+    return written
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
+    """A source that a test may change."""
     for path in made.rglob("*.txt"):
         copy = tmp_path / "PKUMMD" / path.relative_to(made)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +149,10 @@ def test_clips_are_the_frames_of_their_segments(tmp_path: Path) -> None:
 
 
 def test_part_two(tmp_path: Path) -> None:
-    said = {}
+    written = {}
     for name in ("A01N01-L", "A01N13-M", "A26N02-R"):
-        _, said[name] = write_recording(tmp_path / "in" / "skeletons" / f"{name}.txt", len(said), 2)
-        write_labels(tmp_path / "in" / "label" / f"{name}.txt", said[name])
+        _, written[name] = write_recording(tmp_path / "in" / "skeletons" / f"{name}.txt", len(written), 2)
+        write_labels(tmp_path / "in" / "label" / f"{name}.txt", written[name])
     write_list(tmp_path / "in" / "cross_subject_v2.txt", ["A01N01-L", "A26N02-R"], ["A01N13-M"])
     write_list(tmp_path / "in" / "cross_view_v2.txt", ["A01N13-M", "A26N02-R"], ["A01N01-L"])
     report = import_recordings(tmp_path / "in", tmp_path / "out", dataset="pku-mmd2")
@@ -170,7 +170,7 @@ def test_part_two(tmp_path: Path) -> None:
 def test_recordings_stay_whole_when_asked(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = {name: len(label_file(source, name).read_text().splitlines()) for name in ("0002-L", "0003-R")}
+    counts = {name: len(label_file(source, name).read_text().splitlines()) for name in ("0002-L", "0003-R")}
     words = ["import", str(source), "--dataset", "pku-mmd1", "--untrimmed", "-o", str(tmp_path / "store")]
     assert run([*words, "--clean", "none"]) == 0
     out = capsys.readouterr().out
@@ -181,7 +181,7 @@ def test_recordings_stay_whole_when_asked(
     for row, name in ((0, "0002-L"), (5, "0003-R")):
         back = store.sequence(row)
         original = ONE.read(skeleton_file(source, name))
-        assert (back.name, back.label, len(back.segments)) == (name, None, said[name])
+        assert (back.name, back.label, len(back.segments)) == (name, None, counts[name])
         assert back.segments == original.segments
         np.testing.assert_array_equal(back.positions, original.positions)
     assert "segments" not in store.tags
@@ -233,7 +233,7 @@ FAULTS: dict[str, tuple[Callable[[int], str], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_label_that_cannot_be_leaves_the_others_in_peace(
+def test_a_wrong_label_does_not_affect_the_others(
     source: Path, tmp_path: Path, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make, reason = FAULTS[fault]
@@ -244,12 +244,12 @@ def test_a_label_that_cannot_be_leaves_the_others_in_peace(
     assert run(["import", str(source), "--dataset", "pku-mmd1", "-o", str(tmp_path / "store")]) == 3
     out, err = capsys.readouterr()
     assert out.startswith(f"{tmp_path / 'store'}: 18 sequences\n")
-    said = reason.format(frames=frames, more=frames + 1)
-    assert err == f"left out: 1 files\n  {file}: line 2: {said}\n"
+    expected = reason.format(frames=frames, more=frames + 1)
+    assert err == f"left out: 1 files\n  {file}: line 2: {expected}\n"
     with pytest.raises(FileError) as caught:
         read(skeleton_file(source, "0002-M"))
     ending = ". To read 0002-M.txt without labels: labels=none"
-    assert str(caught.value) == f"{file}, line 2: {said}{ending}"
+    assert str(caught.value) == f"{file}, line 2: {expected}{ending}"
     assert read(skeleton_file(source, "0002-M"), labels="none").segments == ()
 
 
@@ -347,7 +347,7 @@ def test_lists_of_splits(tmp_path: Path) -> None:
         ("Training videos:\n0002-L\nValidation videos:\n0002-L", ", line 4: 0002-L is in both parts"),
         ("0002-L, 0003-M", f", line 1: {wanted}, got '0002-L, 0003-M'"),
         ("Other videos:\n0002-L", f", line 1: {wanted}, got 'Other videos:'"),
-        ("<html>", ": names no recordings; expected names such as 0002-L, parted by commas"),
+        ("<html>", ": names no recordings; expected names such as 0002-L, separated by commas"),
     ):
         path.write_text(text)
         with pytest.raises(FileError) as caught:
@@ -367,7 +367,7 @@ def test_where_lists_may_lie(tmp_path: Path) -> None:
     }
 
 
-def test_what_lists_leave_open_is_said(source: Path, tmp_path: Path) -> None:
+def test_caveats_on_lists(source: Path, tmp_path: Path) -> None:
     write_list(source / "Split" / "cross-subject.txt", ["0002-L", "0002-M", "0099-L"], ["0003-L"])
     (source / "Split" / "cross-view.txt").unlink()
     report = import_recordings(source, tmp_path / "out", dataset="pku-mmd1")
@@ -379,12 +379,12 @@ def test_what_lists_leave_open_is_said(source: Path, tmp_path: Path) -> None:
     assert report.splits == {"xsub": {"train": 6, "test": 3}, "xview": {"train": 0, "test": 0}}
 
 
-@pytest.mark.parametrize("layout", ["Label/Train_Label_PKU_final", "label", "Labelv2", "Data/labels"])
-def test_where_labels_may_lie(tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize("place", ["Label/Train_Label_PKU_final", "label", "Labelv2", "Data/labels"])
+def test_where_labels_may_lie(tmp_path: Path, place: str) -> None:
     skeletons = tmp_path / "pku" / "Data" / "Skeleton" / "0002-L.txt"
     _, segments = write_recording(skeletons, 0, 2)
     assert read(skeletons).segments == ()
-    write_labels(tmp_path / "pku" / layout / "0002-L.txt", segments)
+    write_labels(tmp_path / "pku" / place / "0002-L.txt", segments)
     assert read(skeletons).segments == tuple(segments)
     assert [path.name for path in ONE.find(tmp_path / "pku").files] == ["0002-L.txt"]
     assert [path.name for path in ONE.find(skeletons.parent).files] == ["0002-L.txt"]

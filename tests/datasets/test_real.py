@@ -39,21 +39,21 @@ def test_every_file_is_read(shared: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_every_class_is_there(shared: Path, name: str) -> None:
+def test_every_class_is_present(shared: Path, name: str) -> None:
     dataset = DATASETS[name]
     labels = {s.label for s in everything(shared / "data", name)}
     assert labels == set(dataset.classes)
 
 
 def facing(positions: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(..., 3) where somebody looks whose right is ``right - left`` and who stands upright, by our convention."""
+    """(..., 3) direction in which a standing person looks whose right is ``right - left``, by our convention."""
     right = np.sum([positions[..., r, :] - positions[..., le, :] for r, le in skeleton.across], axis=0)
     return np.cross([0.0, 1.0, 0.0], right)
 
 
 @pytest.mark.parametrize("name", ["nw-ucla", "utd-mhad", "ntu60"])
 def test_bodies_are_right_handed_and_face_the_camera(shared: Path, name: str) -> None:
-    """Toes point where the right-hand rule says that the body looks; in a mirrored set they would point back."""
+    """Toes point where the body looks by the right-hand rule; in a mirrored set they would point back."""
     skeleton = DATASETS[name].skeleton
     positions = np.concatenate([s.positions[:, 0] for s in everything(shared / "data", name)])
     front = facing(positions, skeleton)

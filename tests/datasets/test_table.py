@@ -42,7 +42,7 @@ def test_an_empty_folder(name: str, tmp_path: Path) -> None:
         DATASETS[name].find(tmp_path)
 
 
-def test_a_name_that_nobody_knows() -> None:
+def test_an_unknown_name() -> None:
     with pytest.raises(UserError, match=r"^unknown data set 'nwucla'; did you mean 'nw-ucla'\? Known: .*ntu120"):
         get_dataset("nwucla")
 

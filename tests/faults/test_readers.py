@@ -52,39 +52,39 @@ def changed(line: int, text: str) -> list[str]:
 NTU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
     "cut between frames": (
         lambda: ntu_lines()[:31],
-        "line 31: frame 3 announces 2 bodies, the file ends after 0. Truncated copy?",
+        "line 31: frame 3 announces 2 bodies, the file ends after 0. Truncated file?",
     ),
     "cut after a frame": (
         lambda: ntu_lines()[:30],
-        "line 30: the file announces 4 frames and ends after 2. Truncated copy?",
+        "line 30: the file announces 4 frames and ends after 2. Truncated file?",
     ),
     "cut between bodies": (
         lambda: ntu_lines()[:58],
-        "line 58: frame 3 announces 2 bodies, the file ends after 1. Truncated copy?",
+        "line 58: frame 3 announces 2 bodies, the file ends after 1. Truncated file?",
     ),
     "cut in a body": (
         lambda: ntu_lines()[:70],
-        "line 70: the file ends in body 2 of frame 3. Truncated copy?",
+        "line 70: the file ends in body 2 of frame 3. Truncated file?",
     ),
     "cut after the line of a body": (
         lambda: ntu_lines()[:59],
-        "line 59: the file ends in body 2 of frame 3. Truncated copy?",
+        "line 59: the file ends in body 2 of frame 3. Truncated file?",
     ),
     "cut in the line of a body": (
         lambda: [*ntu_lines()[:58], "7 0 1 1"],
-        "line 59: the file ends in body 2 of frame 3. Truncated copy?",
+        "line 59: the file ends in body 2 of frame 3. Truncated file?",
     ),
     "cut after the number of joints": (
         lambda: ntu_lines()[:60],
-        "line 60: the file ends in body 2 of frame 3. Truncated copy?",
+        "line 60: the file ends in body 2 of frame 3. Truncated file?",
     ),
     "cut in a joint": (
         lambda: [*ntu_lines()[:-1], "0.1 0.2"],
-        "line 113: the file ends in joint 25 of body 1 of frame 4. Truncated copy?",
+        "line 113: the file ends in joint 25 of body 1 of frame 4. Truncated file?",
     ),
     "cut after the first line": (
         lambda: ["4"],
-        "line 1: the file announces 4 frames and ends after 0. Truncated copy?",
+        "line 1: the file announces 4 frames and ends after 0. Truncated file?",
     ),
     "a joint line is lost": (
         lambda: ntu_lines()[:10] + ntu_lines()[11:],
@@ -100,7 +100,7 @@ NTU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
     ),
     "fewer frames than announced": (
         lambda: changed(1, "9"),
-        "line 113: the file announces 9 frames and ends after 4. Truncated copy?",
+        "line 113: the file announces 9 frames and ends after 4. Truncated file?",
     ),
     "more bodies than announced": (
         lambda: changed(31, "1"),
@@ -129,7 +129,7 @@ NTU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
     ),
     "frames without end": (
         lambda: changed(1, "9" * 18),
-        f"line 113: the file announces {'9' * 18} frames and ends after 4. Truncated copy?",
+        f"line 113: the file announces {'9' * 18} frames and ends after 4. Truncated file?",
     ),
     "bodies without end": (
         lambda: changed(2, "9" * 18),
@@ -163,14 +163,14 @@ NTU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
         lambda: changed(113, JOINT[:-1] + "3"),
         "line 113: the tracking state is '3', expected 0, 1 or 2",
     ),
-    "nobody in any frame": (
+    "no person in any frame": (
         lambda: ["3", "0", "0", "0"],
-        "nobody is in this recording: 3 frames, no body in any of them",
+        "the recording shows no person: 3 frames, no body in any of them",
     ),
-    "no frames": (lambda: ["0"], "nobody is in this recording: 0 frames, no body in any of them"),
+    "no frames": (lambda: ["0"], "the recording shows no person: 0 frames, no body in any of them"),
     "only joints at the camera": (
         lambda: ["1", "1", *BODY[:2], *["0 0 0 1 1 1 1 0 0 0 0 0"] * 25],
-        "nobody is in this recording: every joint of every body is at (0, 0, 0)",
+        "the recording shows no person: every joint of every body is at (0, 0, 0)",
     ),
     "another text": (lambda: ["<html>", "Not found"], "line 1: expected the number of frames, got '<html>'"),
 }
@@ -220,7 +220,7 @@ VALUES = "expected 91 values (frame number, 2 people x 15 joints x 3)"
 SBU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
     "cut in a line": (
         lambda: [*sbu_lines()[:2], sbu_lines()[2][:100]],
-        f"line 3: {VALUES}, the file ends after 26. Truncated copy?",
+        f"line 3: {VALUES}, the file ends after 26. Truncated file?",
     ),
     "cut in the first line": (
         lambda: ["55,0.5"],
@@ -247,9 +247,9 @@ SBU_FAULTS: dict[str, tuple[Callable[[], list[str]], str]] = {
         lambda: [sbu_lines()[1], sbu_lines()[0]],
         "line 2: frame 55 follows frame 56. Were lines lost?",
     ),
-    "nobody": (
+    "no person": (
         lambda: [",".join(["55"] + ["0"] * 90), ",".join(["56"] + ["0.0"] * 90)],
-        "nobody is in this recording: every joint is at (0, 0, 0) in every frame",
+        "the recording shows no person: every joint is at (0, 0, 0) in every frame",
     ),
     "another text": (
         lambda: ["dear reader"],
@@ -273,10 +273,10 @@ def nw_ucla(**other: object) -> str:
 
 FRAME = [[0.5, 1.5, 2.5]] * 20
 NW_UCLA_FAULTS = {
-    "cut": (nw_ucla()[:200], "line 1: not valid JSON at character 200: Expecting ',' delimiter. Truncated copy?"),
+    "cut": (nw_ucla()[:200], "line 1: not valid JSON at character 200: Expecting ',' delimiter. Truncated file?"),
     "cut at the start": (
         '{"skele',
-        "line 1: not valid JSON at character 2: Unterminated string starting at. Truncated copy?",
+        "line 1: not valid JSON at character 2: Unterminated string starting at. Truncated file?",
     ),
     "goes on": (nw_ucla() + nw_ucla(), "line 1: not valid JSON at character 1072: Extra data"),
     "no object": ("[1, 2]", 'expected an object with "skeletons": frames x 20 joints x 3 coordinates'),
@@ -329,9 +329,9 @@ NW_UCLA_FAULTS = {
         nw_ucla(skeletons=[FRAME, [[1, 1e39, 3], *FRAME[1:]]]),
         "frame 2 has a coordinate that is not a finite number",
     ),
-    "nobody": (
+    "no person": (
         nw_ucla(skeletons=[[[0, 0, 0]] * 20] * 2),
-        "nobody is in this recording: every joint is at (0, 0, 0) in every frame",
+        "the recording shows no person: every joint is at (0, 0, 0) in every frame",
     ),
     "nested without end": ("[" * 100_000, "is not a JSON file"),
 }
@@ -374,14 +374,14 @@ UTD_MHAD_FAULTS = {
     "complex numbers": (mat(d_skel=GOOD * 1j), "d_skel holds complex128, expected numbers"),
     "infinite": (mat(d_skel=INFINITE), "frame 7 has a coordinate that is not a finite number"),
     "too large for float32": (mat(d_skel=HUGE), "frame 7 has a coordinate that is not a finite number"),
-    "nobody": (mat(d_skel=GOOD * 0), "nobody is in this recording: no joint was measured in any frame"),
-    "cut in the numbers": (mat(d_skel=GOOD)[:3000], "the MATLAB file is broken. Truncated copy?"),
-    "cut in packed numbers": (mat(True, d_skel=GOOD)[:2000], "the MATLAB file is broken. Truncated copy?"),
+    "no person": (mat(d_skel=GOOD * 0), "the recording shows no person: no joint was observed in any frame"),
+    "cut in the numbers": (mat(d_skel=GOOD)[:3000], "the MATLAB file is broken. Truncated file?"),
+    "cut in packed numbers": (mat(True, d_skel=GOOD)[:2000], "the MATLAB file is broken. Truncated file?"),
     "cut after the header": (
         mat(d_skel=GOOD)[:128],
         "has no variable d_skel; other files of UTD-MHAD hold no skeletons",
     ),
-    "cut in the header": (mat(d_skel=GOOD)[:60], "the MATLAB file is broken. Truncated copy?"),
+    "cut in the header": (mat(d_skel=GOOD)[:60], "the MATLAB file is broken. Truncated file?"),
     "a file of MATLAB 7.3": (
         b"MATLAB 7.3 MAT-file, Platform: GLNXA64" + b" " * 200,
         "is not a MATLAB 5 file; it begins with b'MATLAB 7.3 M'",
@@ -438,17 +438,17 @@ ARRAY_FAULTS = {
     ),
     "no frames": (
         npy(BODY_ARRAY[:0]),
-        "nothing is in this recording: 0 frames, 1 persons, 25 joints, 3 coordinates",
+        "the recording is empty: 0 frames, 1 persons, 25 joints, 3 coordinates",
     ),
     "infinite": (
         npy(INFINITE_ARRAY),
-        "the array has infinite coordinates; a joint that was not measured is NaN",
+        "the array has infinite coordinates; a joint that was not observed is NaN",
     ),
     "too large for float32": (
         npy(BODY_ARRAY * 1e200),
-        "the array has infinite coordinates; a joint that was not measured is NaN",
+        "the array has infinite coordinates; a joint that was not observed is NaN",
     ),
-    "nobody": (npy(BODY_ARRAY * np.nan), "nobody is in this recording: no joint was measured in any frame"),
+    "no person": (npy(BODY_ARRAY * np.nan), "the recording shows no person: no joint was observed in any frame"),
     "text": (npy([["a"]]), "the array holds <U1, expected numbers"),
     "complex numbers": (npy(BODY_ARRAY * 1j), "the array holds complex128, expected numbers"),
     "pickled objects": (
@@ -461,15 +461,15 @@ ARRAY_FAULTS = {
     ),
     "cut": (
         npy(BODY_ARRAY)[:2000],
-        "the array file is broken ((6, 25, 3) of float64, 3,600 bytes, and it has 1,872). Truncated copy?",
+        "the array file is broken ((6, 25, 3) of float64, 3,600 bytes, and it has 1,872). Truncated file?",
     ),
     "cut in the header": (
         npy(BODY_ARRAY)[:30],
-        "the array file is broken (it ends in its header). Truncated copy?",
+        "the array file is broken (it ends in its header). Truncated file?",
     ),
     "a cut archive": (
         npz(a=BODY_ARRAY)[:2000],
-        "the array file is broken (File is not a zip file). Truncated copy?",
+        "the array file is broken (File is not a zip file). Truncated file?",
     ),
     "an archive of other files": (
         zipped(readme="hello"),
@@ -542,6 +542,6 @@ def test_cut_real_files_name_the_line_where_they_end(shared: Path, tmp_path: Pat
         content = source.read_bytes()[: int(share * source.stat().st_size)]
         path = tmp_path / source.name
         path.write_bytes(content)
-        with pytest.raises(FileError, match=r"Truncated copy\?$") as caught:
+        with pytest.raises(FileError, match=r"Truncated file\?$") as caught:
             read(path)
         assert caught.value.line == len(content.splitlines())

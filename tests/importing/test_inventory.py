@@ -1,4 +1,4 @@
-"""The inventory of NTU RGB+D: generated listings that are complete, have holes, extras and doubles."""
+"""The inventory of NTU RGB+D: generated listings with absent, unexpected and duplicate clips."""
 
 import json
 from pathlib import Path
@@ -100,13 +100,13 @@ def test_without_the_listed_clips_all_published_counts_are_reached(shared: Path,
         f"{data.name} is complete: {total} clips, as published ({more} more are on the list of clips to leave out)"
     )
     assert check.details["absent"] == {"clips": 0, "by": {tag: {} for tag in NTU60.inventory.words}, "names": []}  # type: ignore[union-attr]
-    # arrays made from the same clips bring no list; the very clips that are absent say that it was used
+    # arrays made from the same clips bring no list; which clips are absent shows that it was used
     assert checked(data, left).text == f"{data.name} is complete: {total} clips, as published"
     swapped = [*left[1:], listed[0]]
     assert not checked(data, swapped).complete
 
 
-def test_everything_and_no_list() -> None:
+def test_all_clips_and_no_list() -> None:
     check = checked(NTU60, all_names(NTU60))
     assert (check.complete, check.missing) == (False, -302)
     assert check.text == (
@@ -115,29 +115,29 @@ def test_everything_and_no_list() -> None:
     )
 
 
-def test_holes_are_named_by_the_largest_groups_that_are_wholly_absent() -> None:
+def test_absent_clips_are_named_by_the_largest_groups() -> None:
     names = all_names(NTU60)
     listed = names[:302]
-    holes = {name for name in names if "S005" in name or ("S008" in name and "P036" in name) or "A043" in name}
+    gone = {name for name in names if "S005" in name or ("S008" in name and "P036" in name) or "A043" in name}
     few = ["S011C002P038R002A060", "S012C001P037R001A001"]
-    left = [name for name in names if name not in {*holes, *few, *listed}]
+    left = [name for name in names if name not in {*gone, *few, *listed}]
     check = checked(NTU60, left, listed=listed, unreadable=[few[0], "S999"])
     lines = check.text.splitlines()
     assert lines[0].startswith(f"ntu60 is not as published: {len(left):,} clips of 56,578, ")
     assert lines[1] == (
-        f"absent: {len(holes - set(listed)) + 2:,} clips (1 of them could not be read): all of set-up 5 (2,880); "
+        f"absent: {len(gone - set(listed)) + 2:,} clips (1 of them could not be read): all of set-up 5 (2,880); "
         "all of action 43 (895 more); all of subject 36 (354 more); S011C002P038R002A060, S012C001P037R001A001"
     )
     assert lines[2:] == ["the list is not the published one: it leaves out 302 clips, published results 302"]
     absent = check.details["absent"]
-    assert absent["clips"] == len(absent["names"]) == len(holes - set(listed)) + 2
+    assert absent["clips"] == len(absent["names"]) == len(gone - set(listed)) + 2
     assert absent["by"]["setup"]["5"] == 2880
     assert absent["by"]["subject"]["36"] == 360
     assert check.details["unreadable"]["names"] == [few[0]]
     json.dumps(check.details)
 
 
-def test_holes_here_and_there_are_summed_up() -> None:
+def test_scattered_absent_clips_are_summed_up() -> None:
     rng = np.random.default_rng(0)
     names = all_names(NTU60)
     gone = {names[place] for place in rng.choice(len(names), 40, replace=False)}
@@ -150,16 +150,16 @@ def test_holes_here_and_there_are_summed_up() -> None:
     assert f" ({worst})" in absent.split("camera ")[1]
 
 
-def test_extras_and_doubles() -> None:
+def test_unexpected_clips_and_duplicates() -> None:
     names = all_names(NTU60)
     extras = ["S001C001P009R001A001", "S018C001P008R001A061", "walk"]
-    doubles = [name for name in names if name.startswith("S004C002")]
-    check = checked(NTU60, [*names, *extras, names[0]], duplicates=doubles)
+    duplicates = [name for name in names if name.startswith("S004C002")]
+    check = checked(NTU60, [*names, *extras, names[0]], duplicates=duplicates)
     assert not check.complete
     assert check.text.splitlines()[1:] == [
         "not in the data set: 3 clips: S001C001P009R001A001, S018C001P008R001A061; "
         "1 with names that do not follow the rule: walk",
-        "there more than once: 481 clips: all of set-up 4, camera 2 (480); S001C001P001R001A001",
+        "present more than once: 481 clips: all of set-up 4, camera 2 (480); S001C001P001R001A001",
         "no list of missing skeletons was used; published results leave 302 clips out",
     ]
     assert check.details["unexpected"]["names"] == extras
@@ -167,15 +167,15 @@ def test_extras_and_doubles() -> None:
 
 
 @pytest.mark.real
-def test_a_complete_set_with_a_double_is_complete_and_says_so(shared: Path) -> None:
+def test_a_complete_set_with_a_duplicate_is_complete_and_reports_it(shared: Path) -> None:
     listed = published_list(shared, NTU60)
     left = sorted(set(all_names(NTU60)) - set(listed))
     check = checked(NTU60, left, listed=listed, duplicates=[left[0]])
     assert check.complete
-    assert check.text.splitlines()[1:] == [f"there more than once: 1 clip: {left[0]}"]
+    assert check.text.splitlines()[1:] == [f"present more than once: 1 clip: {left[0]}"]
 
 
-def test_a_group_is_whole_only_when_all_of_it_is_named() -> None:
+def test_a_group_is_named_only_when_all_of_it_is_among_the_clips() -> None:
     assert NTU60.inventory is not None
     names = all_names(NTU60)
     of_two = [name for name in names if name[:4] == "S002"]
@@ -190,7 +190,7 @@ def put(folder: Path, *names: str) -> None:
         (folder / f"{name}.skeleton").write_text(CLIP)
 
 
-def test_import_and_inspect_say_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_import_and_inspect_report_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     names = ["S001C001P001R001A001", "S001C002P001R001A001", "S001C001P009R001A002", "S001C003P001R001A001"]
     put(source / "a", *names)
@@ -199,7 +199,7 @@ def test_import_and_inspect_say_it(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "list.txt").write_text(f"S017C003P020R002A060\n{names[3]}\n")
     words = ["import", str(source), "--dataset", "ntu60", "-o", str(out), "--missing", str(tmp_path / "list.txt")]
     assert run(words) == 3
-    said, problems = capsys.readouterr()
+    printed, problems = capsys.readouterr()
     lines = [
         "ntu60 is not as published: 3 clips of 56,578, 56,575 missing; xsub: train 3 of 40,091, test 0 of 16,487; "
         "xview: train 1 of 37,646, test 2 of 18,932 (2 more are on the list of clips to leave out)",
@@ -208,10 +208,10 @@ def test_import_and_inspect_say_it(tmp_path: Path, capsys: pytest.CaptureFixture
         "camera 1 (15,119), subject 15 (3,120), replication 2 (15,120), action 2 (504), "
         "such as S001C001P001R001A002",
         "not in the data set: 1 clip: S001C001P009R001A002",
-        "there more than once: 1 clip: S001C001P001R001A001",
+        "present more than once: 1 clip: S001C001P001R001A001",
         "the list is not the published one: it leaves out 2 clips, published results 302",
     ]
-    assert said.splitlines()[-6:] == [*lines, "left out as the list of missing clips says: 1 files"]
+    assert printed.splitlines()[-6:] == [*lines, "left out as the list of missing clips says: 1 files"]
     assert problems.startswith("left out: 2 files\n")
     assert run(["inspect", str(out)]) == 0
     assert "\n".join(lines) in capsys.readouterr().out
@@ -248,7 +248,7 @@ def test_lists_that_do_not_serve(tmp_path: Path) -> None:
         assert str(caught.value) == f"{tmp_path}/{message}"
 
 
-def test_a_store_of_no_benchmark_and_one_without_a_roll(tmp_path: Path) -> None:
+def test_a_store_of_no_benchmark_and_one_without_an_inventory(tmp_path: Path) -> None:
     import_recordings(None, tmp_path / "movers", dataset="movers", clips=3)
     check = check_store(Store(tmp_path / "movers"))
     assert check is not None

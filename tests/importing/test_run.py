@@ -186,7 +186,7 @@ def _wait_until_gone(group: int) -> None:
 
 
 def _running(group: int) -> list[str]:
-    """Processes of a group that have not ended; one that nobody has asked for its exit status has."""
+    """Processes of a group that still run; zombies have ended."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -249,12 +249,12 @@ def test_a_single_file(tmp_path: Path) -> None:
     assert Store(tmp_path / "out").columns["source"].tolist() == [path.name]
 
 
-def test_arrays_need_to_be_told(tmp_path: Path) -> None:
+def test_arrays_need_options(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     positions = np.random.default_rng(0).normal(size=(3, 9, 25, 1))
     np.save(tmp_path / "in" / "walk.npy", positions)
     options = {"axes": "CTVM", "skeleton": "ntu25", "fps": 30}
-    with pytest.raises(UserError, match=r"^format array needs to be told: axes, skeleton, fps$"):
+    with pytest.raises(UserError, match=r"^format array needs options: axes, skeleton, fps$"):
         import_recordings(tmp_path / "in", tmp_path / "out", format="array")
     with pytest.raises(UserError, match=r"^options axes, skeleton, fps are for one format; name it: --format$"):
         import_recordings(tmp_path / "in", tmp_path / "out", options=options)
@@ -355,7 +355,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def boxes(height: float) -> np.ndarray:
-    """(T, M, V, C) somebody of so many units of height, who stands."""
+    """(T, M, V, C) a standing person of so many units of height."""
     rest = KINECT20.rest[None, None] / np.ptp(KINECT20.rest[:, 1]) * height
     return np.repeat(rest, 6, axis=0)
 
@@ -376,12 +376,12 @@ def test_people_of_no_human_size_are_noticed(tmp_path: Path, unit: str, height: 
     write_arrays(tmp_path / "in", height)
     options = ARRAYS | {"unit": unit}
     report = import_recordings(tmp_path / "in", tmp_path / "out", format="array", options=options, clean="none")
-    (said,) = report.caveats
-    assert said.startswith("People are about ")
-    assert said.endswith(
+    (caveat,) = report.caveats
+    assert caveat.startswith("People are about ")
+    assert caveat.endswith(
         f" where the unit is {unit}. Another unit? Import again with it, such as --option unit=mm"
     )
-    assert said in [one.text for one in summarise_store(Store(tmp_path / "out")).findings]
+    assert caveat in [one.text for one in summarise_store(Store(tmp_path / "out")).findings]
 
 
 @pytest.mark.parametrize(("unit", "height"), [("m", 1.7), ("mm", 900.0), ("cm", 210.0), ("px", 300.0)])
@@ -480,7 +480,7 @@ def test_a_file_of_many_with_its_splits(tmp_path: Path) -> None:
 
 
 def test_a_file_of_many_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped in the middle of the second file, where what came of it counts already."""
+    """Stopped in the middle of the second file, after some of its recordings were stored."""
     for name in "ab":
         annotations(tmp_path / "in" / f"{name}.pkl", 10, train=["v000"], test=["v002"])
     straight = import_recordings(tmp_path / "in", tmp_path / "straight")

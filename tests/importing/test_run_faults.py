@@ -1,4 +1,4 @@
-"""Imports that are stopped, killed, doubled, or run out of disk: what was committed is kept, and they go on."""
+"""Imports that are stopped, killed, run twice at once, or out of disk: commits are kept, and imports continue."""
 
 import errno
 import os
@@ -140,8 +140,8 @@ class Died(BaseException):
     """What stands for the end of the process."""
 
 
-def said(importing: Callable[[], object]) -> str:
-    """What the error says that ends an import; empty where it comes to its end."""
+def error_of(importing: Callable[[], object]) -> str:
+    """Message of the error that ends an import; empty if it finishes."""
     try:
         importing()
     except WriteError as error:
@@ -180,7 +180,7 @@ def test_a_disk_that_fails_at_any_write(tmp_path: Path, half_done: Path, dead: b
         disk = Disk(Died if dead else full, fails, dead)
         with pytest.MonkeyPatch.context() as patch:
             disk.install(patch)
-            message = said(lambda: run(tmp_path / "in", out))
+            message = error_of(lambda: run(tmp_path / "in", out))
         failed += bool(message)
         if message and not dead:
             assert "cannot be written: No space left on device." in message
@@ -209,9 +209,7 @@ def test_a_full_disk_before_the_first_commit(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "out")
 
 
-def test_how_much_room_is_missing_is_said(
-    tmp_path: Path, half_done: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_room_is_reported(tmp_path: Path, half_done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add = StoreWriter.add
 
     def fail(writer: StoreWriter, sequence: Sequence) -> None:
@@ -259,7 +257,7 @@ def test_a_real_disk_that_is_full(
     failed = 0
     for size in range(4, 100, 4):
         out = tiny_disk(size) / "out"
-        if message := said(lambda out=out: run(tmp_path / "in", out)):  # type: ignore[misc]
+        if message := error_of(lambda out=out: run(tmp_path / "in", out)):  # type: ignore[misc]
             failed += 1
             assert "cannot be written: No space left on device" in message
             tiny_disk(4000)
@@ -355,7 +353,7 @@ def results(tmp_path: Path, program: str, seed: int, count: int) -> Iterator[tup
 
 
 def check_goes_on(tmp_path: Path, out: Path) -> int:
-    """What is in the folder is undamaged, and the import ends as if nobody had stopped it; how many there were."""
+    """Check that the store is intact and the import finishes as if never stopped; gives how many there were."""
     before = 0
     if (out / layout.INFO).exists():
         opened = Store(out)
@@ -410,7 +408,7 @@ def test_ctrl_c_that_a_reader_takes_for_a_broken_file_is_heard(
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(5)
             except KeyboardInterrupt:
-                return iter([LeftOut(unit.path, "the array file is broken. Truncated copy?")])
+                return iter([LeftOut(unit.path, "the array file is broken. Truncated file?")])
         return outcomes(job, unit, format)
 
     monkeypatch.setattr(sources, "CHUNK", 1)

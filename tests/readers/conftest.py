@@ -23,18 +23,18 @@ for name in json.loads(sys.stdin.read()):
     print(json.dumps([name]), flush=True)
     try:
         attempt(Path(name))
-        said = ""
+        message = ""
     except FileError as error:
-        said = str(error)
-    print(json.dumps([name, said, time.process_time() - start]), flush=True)
+        message = str(error)
+    print(json.dumps([name, message, time.process_time() - start]), flush=True)
 """
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of reading a file: the sentence of a ``FileError``, or nothing; and the processor's time."""
+    """The result of reading a file: the message of a ``FileError``, or nothing; and the processor's time."""
 
-    said: str
+    message: str
     seconds: float
 
 

@@ -54,7 +54,7 @@ def test_any_order_of_axes_comes_back(
     assert (sequence.name, sequence.fps, sequence.skeleton) == ("clip", 25.0, KINECT20)
 
 
-def test_nan_and_on_request_zero_mean_not_measured(tmp_path: Path) -> None:
+def test_nan_and_on_request_zero_mean_not_observed(tmp_path: Path) -> None:
     positions = np.ones((3, 1, 25, 3))
     positions[0, 0, 1, 2] = np.nan
     positions[1, 0, 2] = 0
@@ -66,11 +66,11 @@ def test_nan_and_on_request_zero_mean_not_measured(tmp_path: Path) -> None:
     assert np.argwhere(~dropped.valid).tolist() == [[0, 0, 1], [1, 0, 2]]
 
 
-def test_unit_and_up_can_be_told(tmp_path: Path) -> None:
+def test_unit_and_up_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "clip.npy"
     np.save(path, np.ones((2, 25, 3)))
-    told = read_array(path, "TVC", "ntu25", 30, unit="mm", up="+z")
-    assert (told.unit, told.up) == ("mm", "+z")
+    given = read_array(path, "TVC", "ntu25", 30, unit="mm", up="+z")
+    assert (given.unit, given.up) == ("mm", "+z")
     untold = read_array(path, "TVC", "ntu25", 30)
     assert (untold.unit, untold.up) == ("m", "+y")
 
@@ -104,7 +104,7 @@ def test_what_the_reader_needs_is_asked_for(tmp_path: Path) -> None:
     np.save(path, np.ones((2, 25, 3)))
     with pytest.raises(UserError) as caught:
         read(path, fps=30)
-    assert str(caught.value) == "format array needs to be told: axes, skeleton"
+    assert str(caught.value) == "format array needs options: axes, skeleton"
 
 
 def test_options_and_skeletons_that_are_not_known(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_last_coordinate_can_be_a_confidence(tmp_path: Path) -> None:
             lambda a: a * 5,
             "the last coordinate goes from 0 to {:g}; a confidence is 0 to 1. Is confidence=true right?",
         ),
-        (lambda a: np.zeros_like(a), "nobody is in this recording: no joint was measured in any frame"),
+        (lambda a: np.zeros_like(a), "the recording shows no person: no joint was observed in any frame"),
     ],
 )
 def test_what_is_no_confidence(change: Any, message: str, tmp_path: Path) -> None:

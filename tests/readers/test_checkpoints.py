@@ -150,7 +150,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "something else outside": ({"pickled": b"U\4fileQ."}, "a storage that is a part of another, or none"),
     "a call of a storage": ({"pickled": b"ctorch\nFloatStorage\n(K\4tR."}, "a pickle that calls torch.Float"),
-    "no pickle": ({"pickled": b"rubbish"}, "not a file of torch, or a damaged copy ("),
+    "no pickle": ({"pickled": b"rubbish"}, "not a file of torch, or a damaged one ("),
 }  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_hostile_checkpoints_are_refused_in_one_sentence(tmp_path: Path, in_chil
     paths = {case: archived(tmp_path / f"{n}.pth", **args) for n, (case, (args, _)) in enumerate(HOSTILE.items())}
     outcomes = in_child(READ, paths.values())
     for case, (_, sentence) in HOSTILE.items():
-        assert sentence in outcomes[paths[case]].said, case
+        assert sentence in outcomes[paths[case]].message, case
         assert outcomes[paths[case]].seconds < SECONDS, case
 
 
@@ -183,10 +183,10 @@ def test_hostile_files_of_the_old_form(case: str, tmp_path: Path) -> None:
     path.write_bytes(b"".join(parts) + tail)
     with pytest.raises(FileError) as caught:
         read_checkpoint(path)
-    assert str(caught.value).startswith(f"{path}: not a file of torch, or a damaged copy (")
+    assert str(caught.value).startswith(f"{path}: not a file of torch, or a damaged one (")
     assert sentence in str(caught.value)
     path.write_bytes(pickle.dumps(start[0], 2) + pickle.dumps(1002, 2))
-    with pytest.raises(FileError, match=r"damaged copy \(it does not begin as one\)$"):
+    with pytest.raises(FileError, match=r"damaged one \(it does not begin as one\)$"):
         read_checkpoint(path)
 
 
@@ -227,12 +227,12 @@ def test_mutated_checkpoints_are_read_or_refused(tmp_path: Path, in_child: InChi
         )
     archived(paths[2], stored(*WHOLE))
     outcomes = in_child(FUZZ, paths)
-    assert [outcome.said for outcome in outcomes.values()] == ["", "", ""]
+    assert [outcome.message for outcome in outcomes.values()] == ["", "", ""]
 
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none\.pth: cannot be opened: No such file or directory$"):
         read_checkpoint(tmp_path / "none.pth")
     (tmp_path / "a.pth").write_bytes(io.BytesIO().getvalue())
-    with pytest.raises(FileError, match=r"a\.pth: not a file of torch, or a damaged copy \(byte 0: it ends\)$"):
+    with pytest.raises(FileError, match=r"a\.pth: not a file of torch, or a damaged one \(byte 0: it ends\)$"):
         read_checkpoint(tmp_path / "a.pth")

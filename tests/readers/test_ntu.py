@@ -55,7 +55,7 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, seed
         assert not sequence.confidence[frame, count:].any()
 
 
-def test_a_joint_at_the_camera_was_not_measured(tmp_path: Path) -> None:
+def test_a_joint_at_the_camera_was_not_observed(tmp_path: Path) -> None:
     positions = np.ones((2, 1, 25, 3), dtype=np.float32)
     positions[1, 0, 7] = 0
     positions[1, 0, 8, 0] = 0  # only one coordinate: a place like others
@@ -106,7 +106,7 @@ def test_all_is_read_where_nothing_was_compiled(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(FileError) as caught:
             function(path)
         assert str(caught.value) == (
-            f"{path}, line 84: the file ends in joint 25 of body 2 of frame 2. Truncated copy?"
+            f"{path}, line 84: the file ends in joint 25 of body 2 of frame 2. Truncated file?"
         )
 
 

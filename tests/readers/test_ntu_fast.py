@@ -163,7 +163,7 @@ def test_decimals_are_rounded_as_python_rounds_them(text: str) -> None:
 def test_decimals_near_the_middle_of_two_floats_are_rounded_as_python_rounds_them(
     near: np.float32, away: int
 ) -> None:
-    """The middle itself, and the doubles around it: where a rounding more would tell."""
+    """The middle itself, and the doubles around it: where a second rounding would show."""
     middle = (float(near) + float(np.nextafter(near, np.float32(np.inf)))) / 2
     value = middle + away * np.spacing(middle)
     for text in (f"{value:.17g}", f"{value:.40G}", repr(value)):

@@ -106,7 +106,7 @@ def test_headers_that_claim_too_much(case: str, tmp_path: Path) -> None:
             read_elements(file, read_header(file), 100)
         assert sentence in str(caught.value)
         (tmp_path / "a.npy").write_bytes(file.getvalue())
-        with pytest.raises(FileError, match=r"a\.npy: .*Truncated copy\?$"):
+        with pytest.raises(FileError, match=r"a\.npy: .*Truncated file\?$"):
             open_npy(tmp_path / "a.npy")
 
 
@@ -127,7 +127,7 @@ def test_what_is_no_header(content: bytes, sentence: str) -> None:
 
 
 def forged(path: Path, claim: int) -> Path:
-    """An archive whose directory says that its member unpacks to another size."""
+    """An archive whose directory gives another unpacked size of its member."""
     np.savez_compressed(path, x=np.zeros((2, 1, 25, 3), np.float32))
     content = path.read_bytes()
     place = content.rindex(b"PK\x01\x02") + 24
@@ -153,13 +153,13 @@ def test_archives_that_claim_too_much(tmp_path: Path) -> None:
             read_array(path, "TMVC", NTU25, 30)
 
 
-def test_labels_may_be_packed_very_densely(tmp_path: Path) -> None:
+def test_labels_may_be_compressed_very_densely(tmp_path: Path) -> None:
     """A row at a time is in memory, so it does not matter how much all rows are."""
     np.savez_compressed(tmp_path / "y.npz", y=np.zeros((90_000, 120)))
     assert open_npz(tmp_path / "y.npz")["y"].shape == (90_000, 120)
 
 
-def test_members_that_lie_over_each_other_or_are_packed_otherwise(tmp_path: Path) -> None:
+def test_members_that_overlap_or_are_compressed_otherwise(tmp_path: Path) -> None:
     twice, packed = tmp_path / "twice.npz", tmp_path / "packed.npz"
     with zipfile.ZipFile(twice, "w") as archive:
         archive.writestr("a.npy", b"x" * 10_000)
@@ -176,7 +176,7 @@ def test_members_that_lie_over_each_other_or_are_packed_otherwise(tmp_path: Path
             check_members(archive, path.stat().st_size)
 
 
-def test_a_damaged_archive_says_so_when_it_is_read(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_an_error_when_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     rows = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     np.savez_compressed(path, x=rows)
@@ -218,5 +218,5 @@ def test_files_that_took_all_memory_or_crashed_are_refused(
     paths[-1].mkdir()
     (paths[-1] / "y.npz").write_bytes((faults / "bombs" / "ctr_y.npz").read_bytes())
     for path, outcome in in_child(READ, paths).items():
-        assert outcome.said.startswith(str(path)), f"{path}: {outcome.said}"
+        assert outcome.message.startswith(str(path)), f"{path}: {outcome.message}"
         assert outcome.seconds < SECONDS

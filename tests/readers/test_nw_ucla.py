@@ -25,7 +25,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert (dict(sequence.tags), sequence.label) == ({"label": 3}, None)
 
 
-def test_a_joint_at_the_camera_was_not_measured(tmp_path: Path) -> None:
+def test_a_joint_at_the_camera_was_not_observed(tmp_path: Path) -> None:
     skeletons = np.ones((3, 20, 3))
     skeletons[1, 4] = 0
     skeletons[2, 5, 2] = 0

@@ -14,7 +14,7 @@ from skelact.skeletons import BODY25, COCO18
 
 
 def person(x: float, joints: int = 25, identity: int | None = None) -> dict[str, Any]:
-    """Somebody at x; joint 0 was not found."""
+    """A person at x; joint 0 was not found."""
     numbers = [value for j in range(joints) for value in ((x + j, 10.0 * j, 0.5) if j else (0, 0, 0))]
     return {"person_id": [-1 if identity is None else identity], "pose_keypoints_2d": numbers}
 
@@ -39,7 +39,7 @@ def test_a_folder_is_a_recording(tmp_path: Path) -> None:
     assert (sequence.skeleton, sequence.fps, sequence.unit, sequence.up) == (BODY25, 30.0, "px", "-y")
     assert sequence.name == "one"
     first = sequence.positions[:, 0, 1, 0]
-    np.testing.assert_array_equal(first, [1101, 1102, 1103, 1104])  # everybody keeps a place
+    np.testing.assert_array_equal(first, [1101, 1102, 1103, 1104])  # every person keeps a place
     assert sequence.confidence is not None
     assert not sequence.valid[:, :, 0].any()
     np.testing.assert_array_equal(sequence.confidence, np.where(sequence.valid, 0.5, 0))
@@ -55,7 +55,7 @@ def test_frames_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert sequence.positions[seen, 0, 1, 0].tolist() == [3, 10, 11]
 
 
-def test_a_frame_without_anybody(tmp_path: Path) -> None:
+def test_a_frame_without_people(tmp_path: Path) -> None:
     record(tmp_path, frames=3)
     put(tmp_path / "walk_000000000001_keypoints.json")
     sequence = read(tmp_path)
@@ -66,7 +66,7 @@ def test_a_frame_without_anybody(tmp_path: Path) -> None:
 def test_coco_and_identities(tmp_path: Path) -> None:
     put(tmp_path / "a_0_keypoints.json", person(0, 18, 7), person(1, 18, 3))
     put(tmp_path / "a_1_keypoints.json", person(1, 18, 3))
-    put(tmp_path / "a_2_keypoints.json", person(500, 18, 7))  # however far: the file says who it is
+    put(tmp_path / "a_2_keypoints.json", person(500, 18, 7))  # however far: the file has the identity
     sequence = read(tmp_path, fps=25)
     assert (sequence.skeleton, sequence.fps) == (COCO18, 25.0)
     assert sequence.track.tolist() == [[7, 3], [-1, 3], [7, -1]]  # type: ignore[union-attr]
@@ -148,9 +148,9 @@ SUFFIX = "_keypoints.json"
 FAULTS: dict[str, tuple[Any, str]] = {
     "empty": (b"", "the file is empty"),
     "cut": (b'{"people": [{"pose_',
-        "not valid JSON at character 14: Unterminated string starting at. Truncated copy?"),
+        "not valid JSON at character 14: Unterminated string starting at. Truncated file?"),
     "cut in a number list": (b'{"people": [{"pose_keypoints_2d": [1, 2', "not valid JSON at character 40: "
-        "Expecting ',' delimiter. Truncated copy?"),
+        "Expecting ',' delimiter. Truncated file?"),
     "not JSON": (b"people: none", "not valid JSON at character 1: Expecting value"),
     "not text": (b'{"people": "\xff\xfe"}', "is not a JSON file"),
     "nested too deep": (b"[" * 100_000, "is not a JSON file"),
@@ -200,8 +200,8 @@ def test_a_frame_that_is_broken_is_named(fault: str, tmp_path: Path) -> None:
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "nobody": (lambda f: [put(f / f"a_{n}{SUFFIX}") for n in range(3)],
-        ": nobody is in this recording: 3 frames, no person in any of them"),
+    "no person": (lambda f: [put(f / f"a_{n}{SUFFIX}") for n in range(3)],
+        ": the recording shows no person: 3 frames, no person in any of them"),
     "a number twice": (lambda f: [put(f / f"a_{n}{SUFFIX}", person(0)) for n in ("1", "01")],
         f"/a_1{SUFFIX}: has the frame number 1, as a_01{SUFFIX} has"),
     "numbers of something else": (lambda f: [put(f / f"a_{n}{SUFFIX}", person(0)) for n in (1, 10**9)],

@@ -22,7 +22,7 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-def test_who_is_absent_was_not_measured(tmp_path: Path) -> None:
+def test_an_absent_person_was_not_observed(tmp_path: Path) -> None:
     numbers = " ".join(f"{number / 100:.6f}" for number in range(150))
     path = write(tmp_path / "0002-L.txt", numbers, line(0.0, -1.25), line(), line(0.0, 0.0))
     sequence = read(path)
@@ -36,7 +36,7 @@ def test_who_is_absent_was_not_measured(tmp_path: Path) -> None:
     assert (sequence.positions[1, 1] == -1.25).all()
 
 
-def test_a_joint_at_zero_of_somebody_who_is_there_is_a_measurement(tmp_path: Path) -> None:
+def test_a_joint_at_zero_of_a_present_person_is_observed(tmp_path: Path) -> None:
     words = line().split()
     words[6:9] = ["0.000000"] * 3
     assert read(write(tmp_path / "0002-L.txt", " ".join(words))).valid[0, 0].all()
@@ -64,11 +64,11 @@ def test_broken_files_reach_the_reader_by_their_name(tmp_path: Path) -> None:
         ),
         (
             f"{line()}\n{line()[:90]}",
-            ", line 2: expected 150 numbers (2 people x 25 joints x 3), the file ends after 10. Truncated copy?",
+            ", line 2: expected 150 numbers (2 people x 25 joints x 3), the file ends after 10. Truncated file?",
         ),
         (f"{line()}\n{line()[:-8]}abc", ", line 2: 'abc' is not a number"),
         (f"{line()}\n{line()[:-8]}inf", ", line 2: 'inf' is not a finite number"),
-        (line(0, 0), ": nobody is in this recording: every number is 0"),
+        (line(0, 0), ": the recording shows no person: every number is 0"),
     ],
 )
 def test_broken_files(tmp_path: Path, text: str, sentence: str) -> None:
@@ -100,7 +100,7 @@ def test_a_recording_in_a_folder_of_labels_is_not_its_own_label(tmp_path: Path) 
     assert find_labels(path) is None
 
 
-def test_labels_and_recordings_are_told_apart(tmp_path: Path) -> None:
+def test_labels_and_recordings_are_distinguished(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     labels = tmp_path / "all" / "0002-L.txt"
     labels.write_text("1,2,5,2\n")
@@ -111,12 +111,12 @@ def test_labels_and_recordings_are_told_apart(tmp_path: Path) -> None:
     assert not is_label_file(write(tmp_path / "a" / "b" / "0002-L.txt", "rubbish"))
 
 
-def test_frames_count_from_one_and_the_last_is_part_of_it(tmp_path: Path) -> None:
+def test_frames_count_from_one_and_the_last_is_included(tmp_path: Path) -> None:
     path = tmp_path / "0002-L.txt"
     path.write_text("1,1,1,2\n2,0,3,2\n3,9,9,2\n")
-    said = read_labels(path, frames=9)
-    assert said.errors == ()
-    assert [(one.start, one.end) for one in said.segments] == [(0, 1), (0, 3), (8, 9)]
+    labels = read_labels(path, frames=9)
+    assert labels.errors == ()
+    assert [(one.start, one.end) for one in labels.segments] == [(0, 1), (0, 3), (8, 9)]
 
 
 def test_entry() -> None:

@@ -31,7 +31,7 @@ def annotation(name: str = "a", label: Any = 0, frames: int = 3, **changes: Any)
 
 def in_space(name: str, joints: int = 25) -> dict[str, Any]:
     points = np.random.default_rng(0).normal(size=(2, 3, joints, 3)).astype(np.float32)
-    points[1] = 0  # nobody is in the second place
+    points[1] = 0  # the second place is empty
     return {"frame_dir": name, "label": 5, "total_frames": 3, "keypoint": points}
 
 
@@ -134,8 +134,8 @@ FAULTS: dict[str, tuple[Any, str]] = {
         "annotation 1 (a): keypoint_score goes down to -1, expected 0 to 1"),
     "scores that are nan": (annotation(keypoint_score=np.full((2, 3, 17), np.nan)),
         "annotation 1 (a): keypoint_score has values that are not finite numbers"),
-    "nobody": (annotation(keypoint_score=np.zeros((2, 3, 17))),
-        "annotation 1 (a): nobody is in this recording: every joint is at 0 or has score 0 in every frame"),
+    "no person": (annotation(keypoint_score=np.zeros((2, 3, 17))),
+        "annotation 1 (a): the recording shows no person: every joint is at 0 or has score 0 in every frame"),
     "frames": (annotation(total_frames=9), "annotation 1 (a): total_frames is 9, keypoint has 3 frames"),
     "frames as text": (annotation(total_frames="3"),
         "annotation 1 (a): total_frames is '3', keypoint has 3 frames"),

@@ -32,7 +32,7 @@ def test_stored_values_become_metres(tmp_path: Path) -> None:
     assert (sequence.fps, sequence.skeleton, sequence.unit) == (15.0, SBU15, "m")
 
 
-def test_a_joint_that_is_stored_as_zero_was_not_measured(tmp_path: Path) -> None:
+def test_a_joint_that_is_stored_as_zero_was_not_observed(tmp_path: Path) -> None:
     stored = np.full((3, 2, 15, 3), 0.5)
     stored[1, 0, 4] = 0
     stored[2, 1] = 0

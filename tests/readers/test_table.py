@@ -88,7 +88,9 @@ def test_a_reader_recognises_its_own_files_alone(name: str, samples: dict[str, P
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_the_content_tells_where_the_name_does_not(name: str, samples: dict[str, Path], tmp_path: Path) -> None:
+def test_the_format_is_found_by_content_where_the_name_does_not_give_it(
+    name: str, samples: dict[str, Path], tmp_path: Path
+) -> None:
     for new in ("recording", "recording.dat", "recording.txt"):
         path = tmp_path / new
         path.write_bytes(samples[name].read_bytes())
@@ -96,7 +98,7 @@ def test_the_content_tells_where_the_name_does_not(name: str, samples: dict[str,
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_the_name_tells_where_the_content_is_broken(name: str, tmp_path: Path) -> None:
+def test_the_format_is_found_by_name_where_the_content_is_broken(name: str, tmp_path: Path) -> None:
     called = {"pku-mmd": "A01N02-M.txt", "openpose": "a_0_keypoints.json"}  # other formats have that ending too
     path = tmp_path / called.get(name, f"broken{READERS[name].suffixes[0].upper()}")
     path.write_bytes(b"")
@@ -107,7 +109,7 @@ def test_the_name_tells_where_the_content_is_broken(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_not_there_or_a_folder_is_said_so(name: str, tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_reported(name: str, tmp_path: Path) -> None:
     options = said_to(READERS[name])
     for format in (name, None):
         path = tmp_path / "none"
@@ -120,7 +122,7 @@ def test_what_is_not_there_or_a_folder_is_said_so(name: str, tmp_path: Path) -> 
         assert str(caught.value) == f"{tmp_path}: the folder holds no recording of {what}"
 
 
-def test_a_format_that_nobody_knows(tmp_path: Path) -> None:
+def test_an_unknown_format_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "clip.bvh"
     path.write_text("HIERARCHY\n")
     with pytest.raises(FileError) as caught:
@@ -128,7 +130,7 @@ def test_a_format_that_nobody_knows(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: its format is not known from name or content. Formats: {FORMATS}"
 
 
-def test_a_format_that_is_named_wrongly(tmp_path: Path) -> None:
+def test_an_unknown_name_of_a_format(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read(tmp_path / "x", "ntu25")
     assert str(caught.value) == (
@@ -166,7 +168,7 @@ def test_every_file_of_a_mixed_folder_is_found_once(samples: dict[str, Path]) ->
 
 @dataclass(frozen=True)
 class Lengths:
-    """A format of one's own: a line per recording says how many frames it has."""
+    """A format of one's own: a line per recording has its number of frames."""
 
     name: str = "lengths"
     title: str = "lengths"

@@ -94,7 +94,7 @@ def test_lines_of_other_lengths_are_named(tmp_path: Path) -> None:
     for text, message in (
         ("1 2\n3\n4 5\n", "line 2: expected 2 numbers, got 1: '3'"),
         ("1 2\n3 4 5\n", "line 2: expected 2 numbers, got 3: '3 4 5'"),
-        ("1 2\n\n3\n", "line 3: expected 2 numbers, the file ends after 1. Truncated copy?"),
+        ("1 2\n\n3\n", "line 3: expected 2 numbers, the file ends after 1. Truncated file?"),
         ("1\n", "line 1: expected 2 numbers, got 1: '1'"),
     ):
         path = in_file(tmp_path, text)

@@ -198,7 +198,7 @@ def test_names_in_any_spelling_are_refused(tmp_path: Path, content: bytes) -> No
 def test_broken_ones(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(FileError, match="is not a pickle, or a broken one") as caught:
         read_pickle(put(tmp_path, content))
-    assert "Truncated copy?" in str(caught.value)
+    assert "Truncated file?" in str(caught.value)
 
 
 REFUSED = ["PERSID", "BINPERSID", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"]
@@ -363,15 +363,15 @@ def test_hostile_pickles_are_refused_in_one_sentence(tmp_path: Path, in_child: I
     outcomes = in_child(READ, paths.values())
     for case, (_, sentence) in HOSTILE.items():
         outcome = outcomes[paths[case]]
-        assert sentence in outcome.said, case
-        assert len(outcome.said.removeprefix(str(paths[case]))) < 350, case
+        assert sentence in outcome.message, case
+        assert len(outcome.message.removeprefix(str(paths[case]))) < 350, case
         assert outcome.seconds < SECONDS, case
 
 
 def test_limits_can_be_narrowed(tmp_path: Path) -> None:
     path = put(tmp_path, pickle.dumps([[[1]]]))
     assert read_pickle(path, limits=Limits(depth=3)) == [[[1]]]
-    with pytest.raises(FileError, match=r"lists in lists: .*deeper than 2\)\. Truncated copy\?$"):
+    with pytest.raises(FileError, match=r"lists in lists: .*deeper than 2\)\. Truncated file\?$"):
         read_pickle(path, limits=Limits(depth=2))
     with pytest.raises(
         FileError, match=r"it would take far more memory than it has bytes\. Damaged or made to do harm\?$"
@@ -428,7 +428,7 @@ def test_mutated_pickles_are_read_or_refused(tmp_path: Path, in_child: InChild) 
             paths[-1].write_bytes(pickle.dumps(value, protocol))
     codes = [ord(one.code) for one in pickletools.opcodes]
     outcomes = in_child(f"CODES = {codes}\n{FUZZ}", paths)
-    assert [outcome.said for outcome in outcomes.values()] == [""] * len(paths)
+    assert [outcome.message for outcome in outcomes.values()] == [""] * len(paths)
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -446,8 +446,8 @@ def test_pickles_that_crashed_or_ran_are_refused(shared: Path, in_child: InChild
     assert len(paths) > 150
     for path, outcome in in_child(READ, paths).items():
         harmless = path.stem.startswith(HARMLESS)
-        assert (outcome.said == "") == harmless, f"{path}: {outcome.said}"
-        assert outcome.said.startswith(f"{path}: ") or harmless
+        assert (outcome.message == "") == harmless, f"{path}: {outcome.message}"
+        assert outcome.message.startswith(f"{path}: ") or harmless
         assert outcome.seconds < SECONDS, path
 
 

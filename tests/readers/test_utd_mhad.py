@@ -31,7 +31,7 @@ def test_joints_find_their_places(tmp_path: Path, compressed: bool) -> None:
         np.testing.assert_array_equal(sequence.positions[:, 0, KINECT20.index(name)], expected)
 
 
-def test_a_joint_at_the_camera_was_not_measured(tmp_path: Path) -> None:
+def test_a_joint_at_the_camera_was_not_observed(tmp_path: Path) -> None:
     joints_VCT = np.ones((20, 3, 4))
     joints_VCT[0, :, 2] = 0
     path = tmp_path / "a1_s1_t1_skeleton.mat"

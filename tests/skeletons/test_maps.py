@@ -1,4 +1,4 @@
-"""Maps between layouts: the same names are the same joints, and what is made lies where it should."""
+"""Maps between skeletons: the same names are the same joints, and joints that are made lie where they should."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -14,7 +14,7 @@ from skelact.skeletons import BODY25, COCO17, H36M17, KINECT20, NTU25, SBU15, SK
 from skelact.skeletons.maps import MADE_OF, joint_map
 
 PAIRS = list(permutations((KINECT20, NTU25, SBU15, COCO17, BODY25, H36M17), 2))
-of_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda layout: layout.name)
+of_pair = pytest.mark.parametrize(("source", "target"), PAIRS, ids=lambda skeleton: skeleton.name)
 
 
 def people(skeleton: Skeleton, seed: int = 0) -> NDArray[np.float32]:
@@ -43,7 +43,7 @@ def test_joints_of_the_same_name_come_back_as_they_went(source: Skeleton, target
 
 
 @of_pair
-def test_every_joint_of_the_known_layouts_can_be_made(source: Skeleton, target: Skeleton) -> None:
+def test_every_joint_of_the_known_skeletons_can_be_made(source: Skeleton, target: Skeleton) -> None:
     mapped = joint_map(source, target)
     assert mapped.missing == ()
     assert np.isfinite(mapped.apply(people(source))).all()
@@ -52,8 +52,8 @@ def test_every_joint_of_the_known_layouts_can_be_made(source: Skeleton, target: 
 
 
 @of_pair
-def test_somebody_at_rest_stands_as_the_target_stands(source: Skeleton, target: Skeleton) -> None:
-    """Within what the layouts differ in where they put joints of the same name."""
+def test_a_rest_pose_maps_to_the_rest_pose_of_the_target(source: Skeleton, target: Skeleton) -> None:
+    """Up to the places that the two skeletons give joints of the same name."""
     apart = np.linalg.norm(joint_map(source, target).apply(source.rest) - target.rest, axis=1)
     assert apart.max() < 0.2, dict(zip(target.joints, apart.round(2).tolist(), strict=True))
     assert np.median(apart) < 0.06
@@ -90,7 +90,7 @@ def test_what_is_made_lies_between_what_it_is_made_of() -> None:
     np.testing.assert_allclose(made, positions[..., hips, :].mean(axis=-2), atol=1e-6)
 
 
-def test_what_was_not_measured_is_not_made_up() -> None:
+def test_what_was_not_observed_is_not_made_up() -> None:
     positions = people(SBU15)
     positions[2, 1, SBU15.index("left_hip")] = np.nan
     made = joint_map(SBU15, KINECT20).apply(positions)
@@ -116,7 +116,7 @@ def test_in_two_dimensions_too() -> None:
 
 
 def part_of(skeleton: Skeleton, names: list[str]) -> Skeleton:
-    """A layout of some joints, all of them hanging from the first."""
+    """A skeleton of some joints, all of them children of the first."""
     rest = skeleton.rest[[skeleton.index(name) for name in names]]
     every = tuple(range(len(names)))
     return Skeleton("few", tuple(names), (0,) * len(names), {"body": every}, 0, "+y", "m", rest)
@@ -142,12 +142,12 @@ def test_a_map_that_finds_less_than_half_is_refused() -> None:
     with pytest.raises(UserError) as caught:
         joint_map(few, SBU15)
     assert str(caught.value) == (
-        "skeleton few tells the places of 7 of the 15 joints of sbu15, at least half are needed. "
+        "skeleton few gives the places of 7 of the 15 joints of sbu15, at least half are needed. "
         "It has head, neck, torso, left_shoulder, left_elbow, left_hand, left_hip; it lacks right_shoulder, "
         "right_elbow, right_hand, left_knee, left_foot, right_hip, right_knee, right_foot. "
         "Joints are matched by their names"
     )
-    with pytest.raises(UserError, match=r"^skeleton cat tells the places of 0 of the 15 joints of sbu15"):
+    with pytest.raises(UserError, match=r"^skeleton cat gives the places of 0 of the 15 joints of sbu15"):
         joint_map(tail, SBU15)
 
 
@@ -171,7 +171,7 @@ def test_without_a_rest_pose_a_joint_lies_in_the_middle() -> None:
     assert weights[[SBU15.index("left_elbow"), SBU15.index("left_hand")]].tolist() == [0.5, 0.5]
 
 
-def test_the_table_names_joints_that_some_layout_has() -> None:
+def test_the_table_names_joints_that_some_skeleton_has() -> None:
     known = {name for skeleton in SKELETONS.values() for name in skeleton.joints}
     used = {*MADE_OF, *(other for choices in MADE_OF.values() for others in choices for other in others)}
     assert used <= known

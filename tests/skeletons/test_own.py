@@ -65,7 +65,7 @@ def test_it_travels_as_plain_values(dog: Path) -> None:
     assert "pairs" not in KINECT20.to_dict()  # so that what is known by its names stays as it was written
 
 
-def test_names_tell_the_sides_where_nothing_else_does(tmp_path: Path) -> None:
+def test_names_give_the_sides_where_nothing_else_does(tmp_path: Path) -> None:
     path = tmp_path / "pair.toml"
     path.write_text(
         'name = "pair"\njoints = ["hub", "left_paw", "right_paw"]\n'
@@ -74,7 +74,7 @@ def test_names_tell_the_sides_where_nothing_else_does(tmp_path: Path) -> None:
     assert read_skeleton(path).mirror.tolist() == [0, 2, 1]
 
 
-def test_everything_can_be_said(tmp_path: Path) -> None:
+def test_every_key_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "abc.toml"
     path.write_text('centre = "b"\n' + ABC + '[parts]\nall = ["c", "a", "b"]\n' + REST)
     skeleton = read_skeleton(path)
@@ -128,7 +128,7 @@ FAULTS = {
         "parts: c is in 0 parts, every joint must be in exactly one"),
     "up": (f'up = "y"\n{ABC}', "skeleton abc: up is 'y', expected one of +x, -x, +y, -y, +z, -z"),
     "unit": (f'unit = "inch"\n{ABC}', "skeleton abc: unit is 'inch', expected one of m, cm, mm, px, image"),
-    "rest of some": (ABC + "[rest]\na = [0, 1, 0]", "rest: no place for b, c; say it for every joint or for none"),
+    "rest of some": (ABC + "[rest]\na = [0, 1, 0]", "rest: no place for b, c; give one for all joints or none"),
     "rest of two numbers": (ABC + REST.replace("[0.0, 0.1, 0]", "[0.0, 0.1]"),
         "rest.a must be three finite numbers, metres, got [0.0, 0.1]"),
     "rest that is nan": (ABC + REST.replace("[0.0, 0.1, 0]", "[0.0, nan, 0]"),

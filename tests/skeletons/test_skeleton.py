@@ -99,7 +99,7 @@ def test_index_names_the_joints_there_are() -> None:
     assert str(error.value) == ("skeleton little has no joint 'tail'. Joints: belly, neck, left_arm, right_arm")
 
 
-def test_unknown_layout_names_the_nearest() -> None:
+def test_an_unknown_skeleton_names_the_nearest() -> None:
     with pytest.raises(UserError) as error:
         get_skeleton("ntu-25")
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""The tables of layouts: orders as published, bodies that stand and are symmetric."""
+"""The tables of skeletons: orders as published, bodies that stand and are symmetric."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_ntu_parents_are_those_published() -> None:
     assert NTU25.joints[NTU25.root] == "chest"
 
 
-def test_ntu_flip_order_is_that_published() -> None:
+def test_ntu_mirror_order_is_that_published() -> None:
     assert NTU25.mirror.tolist() == NTU_FLIP
 
 

@@ -1,4 +1,4 @@
-"""Dataset: which files of a benchmark are clips, what they show, and who learns from which."""
+"""Dataset: the clips of a benchmark, their labels and splits."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -16,13 +16,13 @@ Rule = Callable[[Tags], str | None]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that was not taken, and why.
+    """A file that is left out, and why.
 
     Args:
         path: the file.
         reason: a sentence without its subject.
-        kind: "listed": on a list of clips to leave out, so nothing is wrong; "duplicate": the clip lies elsewhere
-            too.
+        kind: "listed": on a list of clips to leave out, which is no fault; "duplicate": the clip was found
+            before.
     """
 
     path: Path
@@ -36,9 +36,9 @@ class Listing:
 
     Args:
         files: the clips, sorted by path.
-        left_out: files that look like clips of the benchmark and are not taken.
-        caveats: what the user should know beside that, whole sentences.
-        listed: names on the lists of clips to leave out that were used, whether there are such files or not.
+        left_out: files that look like clips of the benchmark but are left out.
+        caveats: what else the user should know, full sentences.
+        listed: all names on the lists of clips to leave out, also those without a file.
         beside: other files that the clips depend on, such as labels.
     """
 
@@ -59,12 +59,12 @@ class Expected:
 
 @dataclass(frozen=True)
 class Check:
-    """Clips at hand against what was published.
+    """Clips compared with the published counts.
 
     Args:
-        complete: whether they are the published ones.
+        complete: whether they are the published clips.
         missing: how many are missing; negative where there are too many.
-        text: the comparison in words, a line or a few.
+        text: the comparison in words, one or more lines.
         details: the same in full, plain values; see ``inventory.details``. Empty where only counts are known.
     """
 
@@ -79,11 +79,11 @@ class Inventory:
     """Which clips a benchmark has, one by one.
 
     Args:
-        names: lists them all, also those that published results leave out.
-        numbers: what a name says, by tag; None when it is not the name of a clip.
+        names: gives all clips, also those that published results leave out.
+        numbers: name -> its numbers by tag; None if it is not the name of a clip.
         words: tag -> what people call it.
-        listed: how many of them published results leave out, by a list that comes with the data.
-        digest: of the names on that list, as ``digest_of`` gives it: tells whether the right ones were left out.
+        listed: number of clips that published results leave out; a list of them comes with the data.
+        digest: ``digest_of`` the names on that list, to check that these were left out.
     """
 
     names: Callable[[], Iterable[str]]
@@ -105,16 +105,16 @@ class Dataset:
     Args:
         name: key in ``DATASETS``.
         title: what people call it.
-        skeleton: the layout of its recordings.
+        skeleton: of its recordings.
         classes: names of the actions, in label order.
         find: which files of a folder are clips; a ``UserError`` when none is.
         read: one file -> Sequence with name, label and tags; a ``FileError`` when it is broken. With segments
             where the file is a long recording: they are the clips.
-        splits: name -> rule that says "train", "test" or None for the tags of a clip.
+        splits: name -> rule from the tags of a clip to "train", "test" or None.
         expected: published counts; None where there are none.
         inventory: its clips by name; None where only their number is known.
-        parts: one file -> all its sequences, and what in it is left out, where a file holds several or can be
-            broken in part; None: ``read`` gives all.
+        parts: one file -> all its sequences, and what in it is left out. For files that hold several, or
+            can be broken in part; None: ``read`` gives all.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Dataset:
         clips = list(tags)
         parts = {name: [rule(clip) for clip in clips] for name, rule in self.splits.items()}
         return self.check_counts(
-            len(clips), {name: (said.count("train"), said.count("test")) for name, said in parts.items()}
+            len(clips), {name: (found.count("train"), found.count("test")) for name, found in parts.items()}
         )
 
     def check_counts(self, clips: int, splits: Mapping[str, tuple[int, int]]) -> Check:

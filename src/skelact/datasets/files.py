@@ -1,4 +1,4 @@
-"""Finding the clips of a benchmark in a folder, wherever in it they lie."""
+"""Finding the clips of a benchmark anywhere in a folder."""
 
 import os
 import re
@@ -15,7 +15,7 @@ __all__ = ["Pattern", "find_clips", "read_names", "walk", "without"]
 
 @dataclass(frozen=True)
 class Pattern:
-    """How the clips of a benchmark are called.
+    """How the clips of a benchmark are named.
 
     Args:
         title: of the benchmark, for messages.
@@ -30,15 +30,15 @@ class Pattern:
     full: re.Pattern[str]
 
     def groups(self, path: Path) -> dict[str, str] | None:
-        """What the name of a file says; None when it is not called like a clip."""
+        """The groups in the name of a file; None if it is not named like a clip."""
         match = self.full.search(_absolute(path))
         return match.groupdict() if match else None
 
     def require(self, path: Path) -> dict[str, str]:
-        """What the name of a file says.
+        """The groups in the name of a file.
 
         Raises:
-            FileError: it is not called like a clip.
+            FileError: it is not named like a clip.
         """
         groups = self.groups(path)
         if groups is None:
@@ -49,7 +49,7 @@ class Pattern:
         """The numbers in the name of a file, by tag.
 
         Raises:
-            FileError: it is not called like a clip.
+            FileError: it is not named like a clip.
         """
         return {name: int(text) for name, text in self.require(path).items()}
 
@@ -59,11 +59,11 @@ def find_clips(folder: Path, pattern: Pattern, missing: Mapping[str, str] | None
 
     Args:
         folder: where to look.
-        pattern: how clips are called.
+        pattern: how clips are named.
         missing: reasons by file stem to leave clips out.
 
     Raises:
-        UserError: no such folder, or no file in it is called like a clip.
+        UserError: no such folder, or no file in it is named like a clip.
     """
     looking = [path for path in walk(folder) if pattern.looks.search(_absolute(path))]
     files: list[Path] = []

@@ -1,7 +1,7 @@
 """NTU RGB+D: 60 actions, 40 people, 3 cameras, Kinect v2.
 
-Which clips there are: not everyone was recorded in every set-up (``PEOPLE``, read off the published names of
-clips), but everyone in a set-up did all 60 actions twice before three cameras. That rule gives 56,880 clips, the
+Not everyone was recorded in every set-up (``PEOPLE``, taken from the published names of clips), but everyone in a
+set-up did all 60 actions twice before three cameras. That rule gives 56,880 clips, the
 published number; without the 302 that the authors list as having missing skeletons, it gives the published split
 sizes too.
 

@@ -25,7 +25,7 @@ TAGS = ("setup", "camera", "subject", "replication", "action")
 WORDS = {tag: tag for tag in TAGS} | {"setup": "set-up"}
 CAMERAS, REPLICATIONS = (1, 2, 3), (1, 2)
 LISTS = ("NTU_RGBD_samples_with_missing_skeletons.txt", "NTU_RGBD120_samples_with_missing_skeletons.txt")
-Recordings = tuple[Mapping[int, tuple[int, ...]], range]  # set-up -> who was recorded there, and the actions
+Recordings = tuple[Mapping[int, tuple[int, ...]], range]  # set-up -> people recorded there; and the actions
 
 
 def inventory_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -> Inventory:
@@ -52,7 +52,7 @@ def inventory_of(recordings: tuple[Recordings, ...], listed: int, digest: str) -
 
 
 def name_numbers(name: str) -> dict[str, int] | None:
-    """What a name like S001C002P003R002A013 says, by tag; None when it is none."""
+    """The numbers in a name like S001C002P003R002A013, by tag; None for other names."""
     match = NAME.fullmatch(name)
     return {tag: int(text) for tag, text in match.groupdict().items()} if match else None
 
@@ -60,13 +60,13 @@ def name_numbers(name: str) -> dict[str, int] | None:
 def find_ntu(folder: Path, classes: int, others: str) -> Listing:
     """The clips of one of the two benchmarks in a folder.
 
-    Samples that the authors list as having missing skeletons are left out, when their lists lie in the folder,
-    in one inside it or above it.
+    Samples with missing skeletons are left out if the lists of the authors lie in the folder, in one inside it
+    or above it.
 
     Args:
         folder: where to look.
         classes: number of actions of the benchmark.
-        others: what to say of clips with higher action numbers.
+        others: sentence on clips with higher action numbers.
 
     Raises:
         UserError: no clip there, or a list that holds no names.

@@ -4,13 +4,13 @@ Part I: 1,076 recordings of 66 people with 21,545 labelled segments of 51 action
 13 people, with views that differ more; its actions have the numbers of part I, papers count 41 of them. The clips
 are the labelled segments.
 
-Splits are those of the lists that come with the data, ``cross-subject`` and ``cross-view``. Who acts is in the
-names of part II alone: the number behind N, 1 to 13.
+Splits are those of the lists that come with the data, ``cross-subject`` and ``cross-view``. Only names
+of part II give the person: the number behind N, 1 to 13.
 
 Source: Liu et al., "PKU-MMD: a large scale benchmark for continuous multi-modal human action understanding",
-ACM Multimedia workshops 2017, and the description that comes with the data, for the numbers of part I. How many
-clips part II has, and how many of part I each split trains on, was found in no source that could be checked, so
-imports do not compare these.
+ACM Multimedia workshops 2017, and the description that comes with the data, for the numbers of part I. No source
+that could be checked gives the number of clips of part II, or the sizes of the splits of part I, so imports do not
+compare these.
 """
 
 import os
@@ -53,7 +53,7 @@ PART_2 = Pattern(
 SPLITS = {"xsub": "subject", "xview": "view"}
 LIST = re.compile(r"cross[-_ ]?(subject|view)(?:[-_]?v2)?\.txt", re.IGNORECASE)
 LISTED = re.compile(r"(?P<head>\w+)\s+videos?\s*:|(?P<name>\b(?:\d{4}|A\d\dN\d\d)-[LMR]\b)")
-PARTS = {"train": "train", "vali": "test", "test": "test"}  # the lists say "Validataion"
+PARTS = {"train": "train", "vali": "test", "test": "test"}  # the lists spell it "Validataion"
 
 
 def find(pattern: Pattern, recordings: int, folder: Path) -> Listing:
@@ -77,8 +77,8 @@ def find(pattern: Pattern, recordings: int, folder: Path) -> Listing:
             continue
         if seen.setdefault(path.stem, path) != path:
             left_out.append(LeftOut(path, f"the same recording as {seen[path.stem]}", "duplicate"))
-        elif said := find_labels(path):
-            labels[path] = said if folder.is_absolute() else Path(os.path.relpath(said))
+        elif label_file := find_labels(path):
+            labels[path] = label_file if folder.is_absolute() else Path(os.path.relpath(label_file))
         else:
             left_out.append(LeftOut(path, _no_labels(path)))
     left_out += [
@@ -97,21 +97,21 @@ def find(pattern: Pattern, recordings: int, folder: Path) -> Listing:
 
 
 def parts(pattern: Pattern, path: Path) -> Iterator[Sequence | LeftOut]:
-    """The whole recording with segments, tags of its name and its part in each split; then the labels left out.
+    """The whole recording with segments and tags (from its name, and its part in each split); then bad labels.
 
     Raises:
-        FileError: the recording or its label file is broken, or there is none; a list of a split is.
+        FileError: the recording, its label file or a list of a split is broken, or there is no label file.
     """
     tags = _tags(pattern, path)
     sequence = read_skeletons(path)
-    labels = find_labels(path)
-    if labels is None:
+    label_file = find_labels(path)
+    if label_file is None:
         raise FileError(path, _no_labels(path))
-    said = read_labels(labels, sequence.frames)
-    if said.segments:
-        yield replace(sequence, tags=tags, segments=said.segments)
-    for error in said.errors:
-        yield LeftOut(labels, f"line {error.line}: {error.reason}")
+    labels = read_labels(label_file, sequence.frames)
+    if labels.segments:
+        yield replace(sequence, tags=tags, segments=labels.segments)
+    for error in labels.errors:
+        yield LeftOut(label_file, f"line {error.line}: {error.reason}")
 
 
 def read_recording(pattern: Pattern, path: Path) -> Sequence:
@@ -128,13 +128,13 @@ def read_recording(pattern: Pattern, path: Path) -> Sequence:
 
 
 def in_list(split: str, tags: Tags) -> str | None:
-    """What the list of the split says of the recording."""
-    said = tags.get(split)
-    return None if said is None else str(said)
+    """The part that the list of the split puts the recording in."""
+    part = tags.get(split)
+    return None if part is None else str(part)
 
 
 def read_list(path: Path) -> dict[str, str]:
-    """Recording -> "train" or "test", as a list of a split says.
+    """Recording -> "train" or "test", from a list of a split.
 
     Raises:
         FileError: cannot be opened, names no recordings, or one in both parts.
@@ -143,7 +143,7 @@ def read_list(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise FileError(path, f"cannot be opened: {error.strerror}") from error
-    said: dict[str, str] = {}
+    listed: dict[str, str] = {}
     part = ""
     for number, line in enumerate(lines, start=1):
         for found in LISTED.finditer(line):
@@ -153,15 +153,15 @@ def read_list(path: Path) -> dict[str, str]:
             if (found["head"] or name) and not part:
                 wanted = "expected 'Training videos:' or 'Validation videos:' above the names"
                 raise FileError(path, f"{wanted}, got {line[:40]!r}", number)
-            if name and said.setdefault(name, part) != part:
+            if name and listed.setdefault(name, part) != part:
                 raise FileError(path, f"{name} is in both parts", number)
-    if not said:
-        raise FileError(path, "names no recordings; expected names such as 0002-L, parted by commas")
-    return said
+    if not listed:
+        raise FileError(path, "names no recordings; expected names such as 0002-L, separated by commas")
+    return listed
 
 
 def find_lists(path: Path) -> dict[str, list[Path]]:
-    """The lists of each split: in the nearest folder above a recording, or in one called after splits there."""
+    """The lists of each split: in the nearest folder above a recording, or in one named after splits there."""
     found: dict[str, list[Path]] = {split: [] for split in SPLITS}
     path = Path(os.path.abspath(path))
     for above in path.parents[: LEVELS + 1]:
@@ -177,9 +177,9 @@ def _tags(pattern: Pattern, path: Path) -> dict[str, Tag]:
     groups = pattern.require(path)
     tags: dict[str, Tag] = {name: int(text) if text.isdigit() else text for name, text in groups.items()}
     for split, files in find_lists(path).items():
-        said = next((part for file in files if (part := read_list(file).get(path.stem))), None)
-        if said:
-            tags[split] = said
+        found = next((part for file in files if (part := read_list(file).get(path.stem))), None)
+        if found:
+            tags[split] = found
     return tags
 
 
@@ -193,7 +193,7 @@ def _lists_near(paths: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def _split_caveats(pattern: Pattern, lists: Mapping[str, list[Path]], here: set[str]) -> list[str]:
-    """What the lists leave open: recordings that they do not name, and those of this part that are not here."""
+    """Caveats on recordings that no list names, and on listed recordings that are absent."""
     caveats = []
     for split, files in lists.items():
         if not files:
@@ -211,13 +211,13 @@ def _split_caveats(pattern: Pattern, lists: Mapping[str, list[Path]], here: set[
 
 
 def _overlaps(label_files: Iterable[Path]) -> list[str]:
-    """A caveat when segments of one recording overlap: not wrong, but whoever labels each frame should know."""
+    """A caveat if segments of one recording overlap: no fault, but it matters to labels of single frames."""
     first, count = "", 0
     for path in label_files:
         try:
             segments = read_labels(path, frames=1 << 40).segments
         except FileError:
-            continue  # said when the recording is read
+            continue  # reported when the recording is read
         pair = _overlap(segments)
         count += pair is not None
         if pair is not None and not first:
@@ -227,7 +227,7 @@ def _overlaps(label_files: Iterable[Path]) -> list[str]:
 
 
 def _overlap(segments: tuple[Segment, ...]) -> tuple[Segment, Segment] | None:
-    """The first two segments with frames in common, in the order of time."""
+    """The first two segments with frames in common, in order of time."""
     ordered = sorted(segments, key=lambda one: (one.start, one.end))
     for one, other in pairwise(ordered):
         if other.start < one.end:

@@ -10,8 +10,8 @@ from typing import Any
 from skelact.datasets.dataset import Check, Dataset, Inventory
 from skelact.sequences.store import Store
 
-DUPLICATE = ("duplicate", "double")  # the second is what stores of format 1 say
-FEW = 3  # so many clips are named one by one, and so many groups before the rest is summed up
+DUPLICATE = ("duplicate", "double")  # the second is the word in stores of format 1
+FEW = 3  # at most so many clips, or groups of clips, are named; the rest is summed up
 BLOCKS: tuple[tuple[str, ...], ...] = (
     ("setup",),
     ("camera",),
@@ -21,20 +21,20 @@ BLOCKS: tuple[tuple[str, ...], ...] = (
     ("setup", "camera"),
 )
 
-Numbers = Mapping[str, Mapping[str, int]]  # name of a clip -> what it says, by tag
+Numbers = Mapping[str, Mapping[str, int]]  # name of a clip -> the numbers in it, by tag
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How clips at hand differ from the inventory, names of clips.
+    """How the clips of a store differ from the inventory, by name.
 
     Args:
         exist: all clips of the benchmark.
         present: how often each clip is in the store.
-        listed: left out as a list of the authors says.
-        absent: neither there nor listed.
-        unreadable: those of the absent whose file was there and could not be read.
-        unexpected: there and not in the benchmark.
+        listed: left out because they are on the authors' list.
+        absent: neither present nor listed.
+        unreadable: absent because their file could not be read.
+        unexpected: present, but not in the benchmark.
         duplicates: in the store or in its source more than once.
     """
 
@@ -51,7 +51,7 @@ def check_store(store: Store) -> Check | None:
     """Compare a store with its benchmark: clip by clip where they are known by name, else by number.
 
     Returns:
-        None where the store is of no benchmark, or holds long recordings instead of clips.
+        None if the store is of no benchmark, or holds long recordings instead of clips.
     """
     from skelact.datasets import DATASETS
 
@@ -89,7 +89,7 @@ def compare_names(
         names: the clips at hand.
         listed: names on the list of clips to leave out, if there was one.
         unreadable: names of files that could not be read.
-        duplicates: names of files that were there more than once.
+        duplicates: names of files found more than once.
     """
     exist, present = frozenset(inventory.names()), Counter(names)
     listed_here = exist & set(listed)
@@ -107,7 +107,7 @@ def compare_names(
 
 
 def compare(data: Dataset, found: Compared, counted: Check) -> Check:
-    """What the inventory says of a store, in words and in full.
+    """A store against the inventory: in words, and in full.
 
     Args:
         data: a benchmark with an inventory.
@@ -128,7 +128,7 @@ def compare(data: Dataset, found: Compared, counted: Check) -> Check:
 
 
 def details(inventory: Inventory, found: Compared, complete: bool, clips: int) -> dict[str, Any]:
-    """All that was found as plain values.
+    """The comparison as plain values.
 
     Returns:
         ``complete``; ``clips`` at hand; ``exist`` and ``listed``, how many there are in all and how many of them
@@ -151,12 +151,12 @@ def details(inventory: Inventory, found: Compared, complete: bool, clips: int) -
 
 
 def describe(inventory: Inventory, names: Iterable[str], among: Iterable[str]) -> str:
-    """Some clips in a few words: whole groups that they are first, the rest summed up.
+    """Some clips in a few words: first the groups that are wholly among them, then a summary of the rest.
 
     Args:
-        inventory: what names say.
+        inventory: of the benchmark.
         names: the clips to describe.
-        among: all clips that could have been among them; a group is whole where all of these are.
+        among: all clips of the groups; a group is named only if all its clips are in ``names``.
 
     Example:
         ``all of set-up 5 (3,240); 12 more, most of set-up 2 (8), action 9 (3), such as S002C...``
@@ -182,7 +182,7 @@ def describe(inventory: Inventory, names: Iterable[str], among: Iterable[str]) -
 
 
 def _as_published(inventory: Inventory, found: Compared) -> bool:
-    """Whether the very clips are left out that published results leave out."""
+    """Whether exactly those clips are left out that published results leave out."""
     without = found.exist - found.present.keys()
     return len(without) == inventory.listed and (
         not inventory.listed or inventory.digest_of(without) == inventory.digest
@@ -210,8 +210,8 @@ def _lines(inventory: Inventory, found: Compared) -> list[str]:
     lines = []
     if found.absent:
         unreadable = f" ({len(found.unreadable):,} of them could not be read)" if found.unreadable else ""
-        there = found.exist - set(found.listed)
-        lines.append(f"absent: {_clips(found.absent)}{unreadable}: {describe(inventory, found.absent, there)}")
+        unlisted = found.exist - set(found.listed)
+        lines.append(f"absent: {_clips(found.absent)}{unreadable}: {describe(inventory, found.absent, unlisted)}")
     if found.unexpected:
         lines.append(
             f"not in the data set: {_clips(found.unexpected)}: {describe(inventory, found.unexpected, ())}"
@@ -230,7 +230,7 @@ def _lines(inventory: Inventory, found: Compared) -> list[str]:
 
 def _duplicates(inventory: Inventory, found: Compared) -> str:
     return (
-        f"there more than once: {_clips(found.duplicates)}: {describe(inventory, found.duplicates, found.exist)}"
+        f"present more than once: {_clips(found.duplicates)}: {describe(inventory, found.duplicates, found.exist)}"
     )
 
 
@@ -242,7 +242,7 @@ Whole = Mapping[tuple[str, ...], Mapping[tuple[int, ...], int]]  # tags -> their
 
 
 def _whole_blocks(clips: Iterable[Mapping[str, int]], every: list[Mapping[str, int]]) -> Whole:
-    """The groups of ``every`` all of which are among ``clips``."""
+    """The groups of ``every`` that are wholly in ``clips``."""
     own = list(clips)
     found = {}
     for block in BLOCKS:
@@ -253,7 +253,7 @@ def _whole_blocks(clips: Iterable[Mapping[str, int]], every: list[Mapping[str, i
 
 
 def _largest(whole: Whole, left: Numbers) -> tuple[tuple[str, ...], tuple[int, ...], list[str]]:
-    """The whole group that has most of what is left, and its clips that are left."""
+    """The whole group with the most remaining clips, and those clips."""
     best: tuple[tuple[str, ...], tuple[int, ...], int] = ((), (), 0)
     for block, groups in whole.items():
         count = Counter(map(_values_of(block), left.values()))
@@ -267,7 +267,7 @@ def _largest(whole: Whole, left: Numbers) -> tuple[tuple[str, ...], tuple[int, .
 
 
 def _values_of(block: tuple[str, ...]) -> Callable[[Mapping[str, int]], tuple[int, ...]]:
-    """What takes the values of some tags out of the numbers of a name; asked a million times."""
+    """A function from the numbers of a name to the values of some tags; it must be fast."""
     get = itemgetter(*block)
     return get if len(block) > 1 else lambda numbers: (get(numbers),)
 
@@ -277,12 +277,12 @@ def _summed_up(inventory: Inventory, left: Numbers, more: bool) -> list[str]:
         return []
     if len(left) <= FEW:
         return [", ".join(left)]
-    said = []
+    common = []
     for tag, word in inventory.words.items():
         (value, count), *others = Counter(one[tag] for one in left.values()).most_common()
-        said.append(f"{word} {value} ({count:,})" if others else f"{word} {value}")
+        common.append(f"{word} {value} ({count:,})" if others else f"{word} {value}")
     first = next(iter(left))
-    return [f"{len(left):,}{' more' if more else ''}, most of {', '.join(said)}, such as {first}"]
+    return [f"{len(left):,}{' more' if more else ''}, most of {', '.join(common)}, such as {first}"]
 
 
 def _named(inventory: Inventory, values: Mapping[str, int]) -> str:

@@ -10,15 +10,15 @@ from pathlib import Path, PurePosixPath
 from skelact.errors import FileError, UserError
 from skelact.readers.files import read_bytes
 
-SPLIT = "split."  # begins the name of a tag that says in which part of a split a recording is
+SPLIT = "split."  # begins the name of a tag for the part of a split that a recording is in
 PARTS = ("train", "test")
 Table = Mapping[str, Mapping[str, str]]  # name of a recording -> label and tags
 
 
 def read_table(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of a CSV table by name: label and whatever other columns there are.
+    """Rows of a CSV table by name: label and all other columns.
 
-    A column called ``split.NAME`` says train or test, or nothing, for the parts of a split.
+    A column called ``split.NAME`` has train, test or nothing: the part of that split.
 
     Raises:
         UserError: no such file.
@@ -47,7 +47,7 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
 
 
 def find_row(table: Table, names: Iterable[str]) -> dict[str, str]:
-    """The first row that has one of these names; an empty one where none has."""
+    """The first row that has one of these names; an empty one if there is none."""
     return dict(next((table[name] for name in map(plain, names) if name in table), {}))
 
 
@@ -61,7 +61,7 @@ def names_of(root: Path, source: str, name: str) -> tuple[str, ...]:
     """What a table may call a recording.
 
     Args:
-        root: folder of the import; a table may put its name before.
+        root: folder of the import; names in a table may begin with it.
         source: path of the file within it.
         name: of the recording in the store.
     """
@@ -87,7 +87,7 @@ def _text(path: Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """What parts the columns, by the first line: a comma, or what spreadsheets write in other countries."""
+    """The separator of columns, from the first line: a comma, or a semicolon or tab as spreadsheets may write."""
     first = text.split("\n", 1)[0]
     return next((sign for sign in (",", ";", "\t") if "name" in [w.strip(' "\r') for w in first.split(sign)]), ",")
 

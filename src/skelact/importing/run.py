@@ -1,4 +1,4 @@
-"""Importing: files -> cleaned sequences -> a store, in several processes, going on after an interruption."""
+"""Importing: files -> cleaned sequences -> a store, in several processes; continues after an interruption."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ from skelact.skeletons import Skeleton
 
 FIRST_COMMIT, LAST_COMMIT = 1.0, 60.0  # seconds between commits: doubled each time up to the last
 FEW = 3  # names that a sentence lists
-COMMIT_SHARE = 0.05  # of the time may go to commits: each writes the table of all sequences anew
+COMMIT_SHARE = 0.05  # limit on the share of time for commits: each writes the whole table again
 
 Progress = Callable[[int, int], None]
 
@@ -54,11 +54,11 @@ class ImportReport:
     Args:
         store: folder of the store.
         imported: number of sequences in it.
-        left_out: files that were not taken, and why.
+        left_out: files left out, and why.
         labels: number of sequences of each class, in the order of the classes; "" where unknown.
         splits: for each split the number of sequences of each part.
         check: comparison with the published counts of the data set; None where there is no data set.
-        caveats: what the user should know beside that, whole sentences.
+        caveats: what else the user should know, full sentences.
     """
 
     store: Path
@@ -90,31 +90,31 @@ def import_recordings(
 ) -> ImportReport:
     """Read recordings, clean them and put them in a store.
 
-    Files that cannot be read are left out, with the reason. An import that was interrupted goes on where it
-    stopped when it is called again with the same source and settings.
+    Files that cannot be read are left out, with the reason. Called again with the same source and
+    settings, an interrupted import continues where it stopped.
 
     Args:
         source: a file or a folder of files; None for data sets that are generated.
         out: folder of the store.
         dataset: name of the data set that the files are; empty: any readable files.
         format: name of a reader; None: found from the file. Without a data set only. Or agcn, ctr-gcn or aimclr:
-            the source holds arrays that somebody preprocessed, of the data set if one is named.
+            the source holds preprocessed arrays, of the data set if one is named.
         options: what the reader needs to know, such as the axes of an array, or which split these arrays are.
         clean: name of a recipe in ``CLEANINGS``, or settings; empty: "default", and "none" for preprocessed
             arrays.
-        label_from: "none", "folder" (the folder of a file names the action) or a CSV file with columns name and
+        label_from: "none", "folder" (the folder of a file names its action) or a CSV file with columns name and
             label; its other columns become tags. Without a data set only.
         missing: text file that names clips to leave out, such as the published list of missing skeletons.
         clips: number of sequences, for a data set that is generated.
         seed: of the random numbers, for a data set that is generated.
-        processes: that read; 0: one per core.
-        overwrite: replace the store that is there.
+        processes: number of reading processes; 0: one per core.
+        overwrite: replace an existing store.
         half: store float16 instead of float32; for centred positions only.
-        untrimmed: long recordings stay whole and keep their segments; their clips are taken otherwise.
+        untrimmed: keep long recordings whole, with their segments; else their clips are stored.
         progress: called with (files done, files in all).
 
     Raises:
-        UserError: nothing to import; the store is there and holds something else; settings that cannot be.
+        UserError: nothing to import; the store exists and holds another import; settings out of range.
     """
     out = Path(out)
     data = get_dataset(dataset) if dataset else None
@@ -157,11 +157,11 @@ class _Import:
     def __init__(self, out: Path, plan: Plan, overwrite: bool, half: bool) -> None:
         self.out, self.plan = out, plan
         self.failed: list[tuple[str, str]] = []  # source and reason
-        self.splits: set[str] = set()  # that tags name; see ``Reader.read``
-        self.done = (0, 0)  # files wholly taken, and how many sequences and failures came of them
+        self.splits: set[str] = set()  # named by tags; see ``Reader.read``
+        self.done = (0, 0)  # files finished, and the sequences and failures that they gave
         self.complete = False
         self.ctrl_c = _CtrlC()
-        self.kept = (0, 0)  # files that count whatever happens, and bytes of the store
+        self.kept = (0, 0)  # files committed for good, and bytes of the store
         if not overwrite and (out / layout.INFO).is_file():
             self._take_up(layout.read_info(out))
         if self.complete:
@@ -169,14 +169,14 @@ class _Import:
         else:
             self.writer = StoreWriter(out, half=half, overwrite=overwrite, resume=not overwrite)
             try:
-                if self.writer.resumed is not None:  # another import may have gone on until the lock was ours
+                if self.writer.resumed is not None:  # another import may have written until the lock was ours
                     self._take_up(self.writer.resumed)
             except BaseException:
                 self.writer.close()
                 raise
 
     def _take_up(self, info: Mapping[str, Any]) -> None:
-        """Go on with the store that is there, if it came from the same source with the same settings."""
+        """Continue the existing store if it has the same source and settings."""
         before = info["provenance"].get("settings", {})
         for key in sorted(before.keys() | self.plan.settings.keys()):
             if before.get(key) != self.plan.settings.get(key):
@@ -201,7 +201,7 @@ class _Import:
         return total
 
     def take(self, processes: int, progress: Progress | None) -> None:
-        """Write what comes; whatever happens, what has come is kept, as far as the disk takes it."""
+        """Write all sequences; on any error keep those read so far, as far as the disk has room."""
         with self.writer, self.ctrl_c:
             try:
                 self._take(processes, progress)
@@ -209,7 +209,7 @@ class _Import:
                 with suppress(UserError):  # the first error is the one to show
                     if len(self.writer):
                         self._commit(complete=False)
-                if not self.writer.committed:  # what is not in a store only fills the disk
+                if not self.writer.committed:  # without a commit, files only fill the disk
                     with suppress(UserError):
                         self.writer.discard()
                 if isinstance(error, WriteError):
@@ -221,7 +221,7 @@ class _Import:
                 raise UserError(f"none of the {self.plan.total} files could be imported.{first}")
 
     def _kept(self, otherwise: str) -> str:
-        """How much is in the store, how much room the rest will need, and how to go on; sentences."""
+        """What is in the store, how much room the rest needs and how to continue, in sentences."""
         files, size = self.kept
         if not self.writer.committed or not files:
             return otherwise
@@ -327,7 +327,7 @@ class _Import:
         )
 
     def _unused_rows(self, store: Store) -> list[str]:
-        """A sentence on rows of the table of labels that fit no recording; none where all do."""
+        """A caveat where rows of the table of labels fit no recording."""
         job = self.plan.job
         if job.table is None:
             return []
@@ -347,8 +347,8 @@ class _Import:
 class _CtrlC:
     """Ctrl-C during an import: never lost, and never in the middle of a commit.
 
-    Some libraries take it for an error of the file that they read, and a good file would be left out; others end
-    the process where it comes at the wrong moment. Only in the main thread, and where nobody else handles it.
+    Some libraries treat it as an error of the file that they read, so a good file would be left out. Others end
+    the process. Works in the main thread only, and only if no other handler is set.
     """
 
     def __init__(self) -> None:
@@ -358,26 +358,26 @@ class _CtrlC:
 
     def __enter__(self) -> "_CtrlC":
         if self._ours:
-            signal.signal(signal.SIGINT, self._note)
+            signal.signal(signal.SIGINT, self._remember)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _note(self, *_: object) -> None:
+    def _remember(self, *_: object) -> None:
         self.pressed = True
         if not self.later:
             raise KeyboardInterrupt
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt where it was pressed, even if somebody caught the first one."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed, even if a library caught the first one."""
         if self.pressed:
             raise KeyboardInterrupt
 
     @contextmanager
     def wait(self) -> Iterator[None]:
-        """Until the end of this, only remember it."""
+        """Hold Ctrl-C back until the end of the block."""
         self.later = True
         try:
             yield
@@ -395,7 +395,7 @@ def _check_settings(
 ) -> None:
     cleaning = get_cleaning(clean) if isinstance(clean, str) else clean
     if half and isinstance(cleaning, Cleaning) and cleaning.centre == "none":
-        raise UserError("float16 is too coarse for positions that are not centred: leave it out, or centre")
+        raise UserError("float16 is too coarse for positions that are not centred: leave float16 out, or centre")
     if format in ARRAY_FORMATS:
         if label_from != "none":
             raise UserError(f"{format} arrays bring their labels; leave out --label-from")
@@ -407,7 +407,7 @@ def _check_settings(
 
 
 def _checked(format: str | None, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options as their reader takes them: a skeleton, not its name, which other processes may not know."""
+    """The options as the reader takes them: the skeleton itself, as other processes may not know its name."""
     if not format or format in ARRAY_FORMATS:
         return options
     values = options_of(get_reader(format), options)

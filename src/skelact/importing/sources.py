@@ -23,12 +23,12 @@ from skelact.sequences import Sequence
 from skelact.sequences.cleaning import Cleaning, get_cleaning
 from skelact.sequences.sequence import Tag
 
-FEW_FILES = 48  # so few are read in this process: starting others would take longer
-FEW_BYTES = 64 << 20  # and not when they are larger than this together
-CHUNK = 16  # units that a process is given at a time
-CHUNK_BYTES = 16 << 20  # or fewer, when they are larger than this together
+FEW_FILES = 48  # so few are read in this process: to start others takes longer
+FEW_BYTES = 64 << 20  # but not when all together are larger than this
+CHUNK = 16  # units per task of a process
+CHUNK_BYTES = 16 << 20  # or fewer, when all together are larger than this
 
-Outcome = Sequence | LeftOut  # a sequence of a unit, or what is left out and why
+Outcome = Sequence | LeftOut  # a sequence, or what is left out and why
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Job:
         by_folder: whether a unit's folder names the action.
         table: labels and tags by name; None: there is no table.
         untrimmed: whether long recordings stay whole.
-        several: whether names of recordings that files hold begin with the name of the file.
-        readers: those that ``add_reader`` brought, which other processes do not know.
+        several: whether the name of a recording begins with the name of its file.
+        readers: those from ``add_reader``, which other processes do not know.
     """
 
     root: Path
@@ -58,7 +58,7 @@ class Job:
     readers: tuple[Reader, ...] = ()
 
     def outcomes(self, unit: Unit, format: str | None) -> Iterator[Outcome]:
-        """All that comes of a unit, one by one. A strange file must not end a long import."""
+        """The outcomes of a unit, one by one. A strange file must not end a long import."""
         try:
             for one in self._read(unit, format):
                 if isinstance(one, Sequence):
@@ -74,7 +74,7 @@ class Job:
         return clean(sequence)
 
     def clips(self, sequence: Sequence) -> list[Outcome]:
-        """A clip of preprocessed arrays, cleaned, or why there is none."""
+        """A clip of preprocessed arrays, cleaned, or why it is left out."""
         return list(self._parts(self.root / str(sequence.tags["source"]), sequence))
 
     def source(self, path: Path) -> str:
@@ -105,12 +105,12 @@ class Job:
             yield found if isinstance(found, FileError) else self._described(unit, source, found, many)
 
     def _described(self, unit: Unit, source: str, sequence: Sequence, many: bool) -> Sequence:
-        """The sequence with its name in the source, and label and tags as folder or table say."""
+        """The sequence with its name in the source, and with label and tags from folder or table."""
         name = stem = source.removesuffix(unit.path.suffix) if unit.is_file else source
         if many:
             name = f"{stem}/{sequence.name}" if self.several else sequence.name
         tags: dict[str, Tag] = {**sequence.tags, "source": source}
-        number = tags.pop("label", "")  # some formats carry a number, and no name
+        number = tags.pop("label", "")  # some formats have a number instead of a name
         label = sequence.label or str(number) or None
         if self.by_folder:
             label = unit.path.parent.name
@@ -123,12 +123,12 @@ class Job:
 
 
 def is_split(tag: str) -> bool:
-    """Whether a tag says in which part of a split a recording is; see ``Reader.read``."""
+    """Whether a tag names the part of a split that a recording is in; see ``Reader.read``."""
     return tag.startswith(SPLIT)
 
 
 def split_of(tag: str) -> str:
-    """Name of the split that such a tag is about."""
+    """Name of the split of such a tag."""
     return tag.removeprefix(SPLIT)
 
 
@@ -139,7 +139,7 @@ def part_in(split: str, tags: Mapping[str, Tag]) -> str | None:
 
 
 def may_be_many(unit: Unit, format: str | None) -> bool:
-    """Whether a unit can hold many recordings, as its format or its name says."""
+    """Whether a unit can hold many recordings, by its format or its name."""
     if format:
         return get_reader(format).many
     name = unit.path.name.lower()
@@ -147,7 +147,7 @@ def may_be_many(unit: Unit, format: str | None) -> bool:
 
 
 def left_out(path: Path, error: Exception) -> LeftOut:
-    """Why a file, or the one beside it that is to blame, is left out; its name not repeated."""
+    """The file at fault (the given one, or one beside it) and the reason, without the name of the file."""
     if isinstance(error, FileError):
         where = f"line {error.line}: " if error.line is not None else ""
         return LeftOut(error.path, f"{where}{error.reason}")
@@ -165,8 +165,8 @@ class Plan:
         data: the data set, if it is one.
         job: how a unit becomes sequences.
         source: what the user named.
-        listing: the files, and those that are none.
-        settings: what a store must have been made with to be gone on with; plain values.
+        listing: the files, and those left out.
+        settings: plain values; only a store made with the same ones is continued.
         total: number of units, or of clips that are generated or in arrays.
         units: each with its format; None: found from its content.
         seed: of the clips that are generated; None where files are read.
@@ -184,7 +184,7 @@ class Plan:
     arrays: Preprocessed | None = None
 
     def outcomes(self, done: int, processes: int) -> Iterator[Iterable[Outcome]]:
-        """What comes of each unit, or clip that is generated or in arrays, from number ``done`` on, in order."""
+        """The outcomes of each unit or clip, in order, from number ``done`` on."""
         if self.arrays is not None:
             return _outcomes_of_arrays(self.job, self.arrays, done, processes)
         if self.seed is not None:
@@ -193,7 +193,7 @@ class Plan:
             return in_order(_make_chunk, [(self.job, self.seed, *span) for span in spans], processes)
         units = self.units[done:]
         if not self.job.dataset and any(may_be_many(*one) for one in units):
-            return (self.job.outcomes(*one) for one in units)  # too many to wait for all that come of one
+            return (self.job.outcomes(*one) for one in units)  # a unit may give too many to hold at once
         sizes = [sum(path.stat().st_size for path in unit.files) for unit, _ in units]
         few = len(units) <= FEW_FILES and sum(sizes) <= FEW_BYTES
         chunks = [units[start:end] for start, end in _spans(sizes)]
@@ -217,8 +217,8 @@ def plan_files(
         data: the benchmark; None: whatever can be read.
         format: name of a reader; None: found from the files.
         missing: text file that names clips to leave out.
-        job: without what is found here.
-        settings: without what is found here.
+        job: completed here.
+        settings: completed here.
 
     Raises:
         UserError: nothing to import.
@@ -240,7 +240,7 @@ def plan_files(
 
 
 def plan_movers(data: Dataset | None, job: Job, clips: int, seed: int, settings: dict[str, Any]) -> Plan:
-    """The plan for so many clips of generated people."""
+    """The plan for clips of generated people."""
     return Plan(data, job, "", Listing(()), settings | {"clips": clips, "seed": seed}, clips, seed=seed)
 
 
@@ -266,7 +266,7 @@ def plan_arrays(
 
 
 def check_source(source: Path | None, out: Path) -> Path:
-    """What the user named, if it is there and does not hold the store."""
+    """The source, once it is found and does not hold the store."""
     if source is None:
         raise UserError("which files? Name a file or a folder: skelact import SOURCE -o STORE")
     source = Path(source)
@@ -278,7 +278,7 @@ def check_source(source: Path | None, out: Path) -> Path:
 
 
 def _find_readable(given: Path, format: str | None) -> tuple[dict[Path, tuple[Unit, str | None]], Listing]:
-    """By path all that can be read in a folder, or the one file, as a listing too."""
+    """The readable units of a folder, or the one file, by path; and the listing of them."""
     found = find_units(given, format)
     units = {unit.path: (unit, name) for unit, name in found.units}
     if not units:
@@ -290,7 +290,7 @@ def _find_readable(given: Path, format: str | None) -> tuple[dict[Path, tuple[Un
 
 
 def _spans(sizes: list[int]) -> Iterator[tuple[int, int]]:
-    """First unit of each chunk and one behind its last: not too many, not too large together."""
+    """First unit of each chunk and one past its last; chunks are limited in number and size of files."""
     start, total = 0, 0
     for number, size in enumerate(sizes):
         if number > start and (number - start == CHUNK or total + size > CHUNK_BYTES):
@@ -302,7 +302,7 @@ def _spans(sizes: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _digest(job: Job, files: tuple[Path, ...]) -> str:
-    """Short hex of names and sizes: tells whether the source is still the same."""
+    """Short hex of names and sizes, by which a changed source is noticed."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{job.source(path)}\0{path.stat().st_size}\0".encode())
@@ -318,7 +318,7 @@ def _read_chunk(job: Job, units: tuple[tuple[Unit, str | None], ...]) -> list[li
 
 
 def _outcomes_of_arrays(job: Job, arrays: Preprocessed, done: int, processes: int) -> Iterator[list[Outcome]]:
-    if arrays.compressed:  # its rows come one after another, so there is nothing to share out
+    if arrays.compressed:  # rows come in order, so processes cannot share them
         for chunk, rows in arrays.in_order(done, CHUNK):
             yield from _take_chunk(job, chunk, rows)
         return

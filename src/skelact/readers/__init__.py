@@ -37,7 +37,7 @@ class Found:
     """What can be read of some files.
 
     Args:
-        units: sorted by path, each with the reader that claims it; None: its content tells.
+        units: sorted by path, each with the reader that claims it by name; None: found by content.
         others: number of files that are none of them.
     """
 
@@ -46,7 +46,7 @@ class Found:
 
 
 def add_reader(reader: Reader) -> None:
-    """Let ``read`` and imports know a format of yours. Files that no other format claims are asked of it, too.
+    """Let ``read`` and imports know a format of yours. It is offered all files that no other format claims.
 
     Raises:
         UserError: another reader has that name.
@@ -70,7 +70,7 @@ def get_reader(name: str) -> Reader:
 def find_reader(path: Path) -> Reader:
     """The reader for a file: by name ending and content, else by content, else by name alone.
 
-    The last lets a broken file reach a reader that can say what is broken.
+    The last lets a broken file reach a reader that can name the fault.
 
     Raises:
         FileError: cannot be opened, or no reader knows it; the message names the formats.
@@ -90,11 +90,11 @@ def find_reader(path: Path) -> Reader:
 
 
 def find_units(source: Path, format: str | None = None) -> Found:
-    """All that can be read in a folder, or the one unit that a file is.
+    """All units in a folder, or the one unit that a file is.
 
     Args:
         source: the folder or file.
-        format: name of a reader; None: every one is asked, and a file of a recording of many files counts to it.
+        format: name of a reader; None: all readers search; a file that is part of a recording belongs to it.
 
     Raises:
         UserError: no such file or folder, or an unknown format.
@@ -116,7 +116,7 @@ def find_units(source: Path, format: str | None = None) -> Found:
 def read_units(
     units: Iterable[tuple[Unit, str | None]], options: Mapping[str, Any]
 ) -> Iterator[Sequence | FileError]:
-    """The recordings of some units; one of many that is broken gives its error in its place.
+    """The recordings of some units; a broken one among many is given as its error.
 
     Raises:
         UserError: an option that a reader does not take.
@@ -133,10 +133,10 @@ def read(path: Path, format: str | None = None, **options: Any) -> Sequence:
     Args:
         path: the file, or the folder of a recording that has a file per frame.
         format: name of a reader in ``READERS``; found from the file when None.
-        **options: what the reader takes besides, such as ``axes`` and ``skeleton`` of the array reader.
+        **options: other options of the reader, such as ``axes`` and ``skeleton`` of the array reader.
 
     Raises:
-        UserError: an unknown format, an unknown option, or one that is missing.
+        UserError: an unknown format, an unknown option, or a missing one.
         FileError: the file is broken, or holds several recordings.
     """
     path = Path(path)
@@ -183,14 +183,14 @@ def options_from(kind: type[Options], values: Mapping[str, Any], what: str) -> O
         what: whose options they are, such as "format array".
 
     Raises:
-        UserError: an option that is not known, one that is needed, or a value that cannot be.
+        UserError: an unknown option, a missing one, or a wrong value.
     """
     known = [one.name for one in fields(kind)]  # type: ignore[arg-type]
     for name in values:
         if name not in known:
             raise unknown(f"option of {what}", name, known)
     if absent := missing(kind, values):
-        raise UserError(f"{what} needs to be told: {', '.join(absent)}")
+        raise UserError(f"{what} needs options: {', '.join(absent)}")
     return from_dict(kind, values, where=what)
 
 

@@ -1,4 +1,4 @@
-"""Arrays that numpy saved, ``.npy`` and ``.npz``: the user says what the axes are.
+"""Arrays that numpy saved, ``.npy`` and ``.npz``: the user names the axes.
 
 Convention: coordinates are taken as they are. The body convention (+y up, right side at +x when facing -z) is
 the user's to keep.
@@ -35,7 +35,7 @@ NPY, ZIP = b"\x93NUMPY", b"PK\x03\x04"
 
 @dataclass(frozen=True)
 class ArrayOptions:
-    """What has to be said about an array, and what can be."""
+    """Required and optional settings of an array."""
 
     axes: str = required("a letter per axis: T frames, M persons (may be left out), V joints, C coordinates")
     skeleton: str | Skeleton = required("of the joints: a name, or a TOML file that describes it")
@@ -71,11 +71,11 @@ def read_array(
     Args:
         path: ``.npy`` or ``.npz``.
         axes: a letter per axis of the array: T frames, M persons, V joints, C coordinates; M may be left out
-            when there is one person. "CTVM" is what many published preprocessings write.
+            when there is one person. many published preprocessings write "CTVM".
         skeleton: the joints, or the name of the skeleton, or a TOML file that describes it.
         fps: frames per second, Hz.
         key: which array of an ``.npz``; may be empty when it has only one.
-        zeros_missing: whether a joint with all coordinates 0 was not measured. NaN always means so.
+        zeros_missing: whether a joint with all coordinates 0 was not observed. NaN always does.
         confidence: whether the last coordinate is how sure the recorder was, 0 to 1, as in many arrays of what
             OpenPose found; 0 means not observed.
         unit: unit of the coordinates, one of ``UNITS``; the skeleton's when empty.
@@ -86,14 +86,14 @@ def read_array(
 
     Raises:
         UserError: letters that make no sense, an unknown skeleton.
-        FileError: the file is broken, or does not fit what was said about it.
+        FileError: the file is broken, or does not fit the options.
 
     Example:
         >>> read_array(Path("walk.npy"), axes="CTVM", skeleton="ntu25", fps=30).positions.shape  # doctest: +SKIP
         (103, 2, 25, 3)
     """
     path = Path(path)
-    layout = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
+    joints = get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton
     letters = _check_axes(axes)
     array = _load(path, key)
     if array.dtype.kind not in "iuf":
@@ -105,20 +105,20 @@ def read_array(
     sure = None
     if confidence:
         positions, sure = _without_confidence(path, positions)
-    _check_shape(path, positions, layout)
+    _check_shape(path, positions, joints)
     if np.isinf(positions).any():
-        raise FileError(path, "the array has infinite coordinates; a joint that was not measured is NaN")
+        raise FileError(path, "the array has infinite coordinates; a joint that was not observed is NaN")
     if zeros_missing:
         positions = np.where((positions == 0).all(axis=-1, keepdims=True), np.float32(np.nan), positions)
     if np.isnan(positions).any(axis=-1).all():
-        raise FileError(path, "nobody is in this recording: no joint was measured in any frame")
-    return Sequence(positions, layout, fps, name=path.stem, confidence=sure, unit=unit, up=up)
+        raise FileError(path, "the recording shows no person: no joint was observed in any frame")
+    return Sequence(positions, joints, fps, name=path.stem, confidence=sure, unit=unit, up=up)
 
 
 def _without_confidence(
     path: Path, values: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Positions, NaN where the last coordinate says 0, and (T, M, V) that coordinate."""
+    """Positions, NaN where the last coordinate is 0, and that coordinate (T, M, V)."""
     if values.shape[3] not in (3, 4):
         got = f"{values.shape[3]} coordinates"
         raise FileError(path, f"the array has {got}; expected 2 or 3 and a confidence. Is confidence=true right?")
@@ -153,7 +153,7 @@ def _check_shape(path: Path, positions: NDArray[np.float32], skeleton: Skeleton)
         expected = f"{len(skeleton)} joints ({skeleton.name}) and 2 or 3 coordinates"
         raise FileError(path, f"the array has {got}; expected {expected}. Are the axes in the right order?")
     if frames == 0 or persons == 0:
-        raise FileError(path, f"nothing is in this recording: {got}")
+        raise FileError(path, f"the recording is empty: {got}")
 
 
 def _load(path: Path, key: str) -> NDArray[Any]:
@@ -166,7 +166,7 @@ def _load(path: Path, key: str) -> NDArray[Any]:
     except ObjectsError as error:
         raise FileError(path, "the array file holds pickled objects, which are not read") from error
     except (OSError, *ZIP_FAULTS) as error:
-        raise FileError(path, f"the array file is broken ({error}). Truncated copy?") from error
+        raise FileError(path, f"the array file is broken ({error}). Truncated file?") from error
 
 
 def _load_one(path: Path) -> NDArray[Any]:

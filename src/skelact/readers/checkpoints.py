@@ -36,7 +36,7 @@ from skelact.readers.opcodes import (
 from skelact.readers.pickled_arrays import NAMES
 from skelact.readers.plain import Leaf, count_elements
 
-KINDS = {  # of storages: how torch calls the numbers, and numpy those of the same bytes
+KINDS = {  # of storages: torch's name of the type, and numpy's of the same bytes
     "Float": ("float32", "<f4"), "Double": ("float64", "<f8"), "Half": ("float16", "<f2"),
     "BFloat16": ("bfloat16", "<i2"), "Long": ("int64", "<i8"), "Int": ("int32", "<i4"), "Short": ("int16", "<i2"),
     "Char": ("int8", "|i1"), "Byte": ("uint8", "|u1"), "Bool": ("bool", "|b1"),
@@ -57,12 +57,12 @@ class Storage:
 
     def __init__(self, kind: str, count: int) -> None:
         self.dtype, letters = KINDS[kind]
-        self.layout = np.dtype(letters)
+        self.numpy_type = np.dtype(letters)
         self.count = count
         self.content: bytearray | None = None
 
     def fill(self, content: bytearray) -> None:
-        """With the bytes of its numbers.
+        """Fill it with the bytes of its numbers.
 
         Raises:
             ValueError: they are too few or too many, or truth values that are neither true nor false.
@@ -76,7 +76,7 @@ class Storage:
     @property
     def size(self) -> int:
         """Bytes of all numbers."""
-        return self.count * self.layout.itemsize
+        return self.count * self.numpy_type.itemsize
 
     def __str__(self) -> str:
         return "numbers without a shape"
@@ -100,16 +100,16 @@ class StoredTensor(Leaf):
 
     @property
     def dtype(self) -> str:
-        """How torch calls the type of its numbers, such as "float32"."""
+        """Torch's name of the type of its numbers, such as "float32"."""
         return self.storage.dtype
 
     def numbers(self) -> NDArray[Any]:
         """The elements, in memory of their own; those of bfloat16 as int16 of the same bits."""
-        content, layout = self.storage.content, self.storage.layout
+        content, numpy_type = self.storage.content, self.storage.numpy_type
         if content is None or prod(self.shape) == 0:
-            return np.empty(self.shape, layout)
-        flat = np.frombuffer(content, layout)[self.offset :]
-        strides = tuple(step * layout.itemsize for step in self.strides)
+            return np.empty(self.shape, numpy_type)
+        flat = np.frombuffer(content, numpy_type)[self.offset :]
+        strides = tuple(step * numpy_type.itemsize for step in self.strides)
         return np.array(as_strided(flat, self.shape, strides, writeable=False), order="C")
 
 
@@ -117,7 +117,7 @@ def read_checkpoint(path: Path) -> Any:
     """What is in a checkpoint of torch: plain values, and a ``StoredTensor`` for each tensor and parameter.
 
     Raises:
-        FileError: cannot be opened, damaged, or holds something that would have to be run; the message says which.
+        FileError: cannot be opened, damaged, or holds something that would have to be run; the message names it.
     """
     path = Path(path)
     try:
@@ -136,7 +136,7 @@ def read_checkpoint(path: Path) -> Any:
     except OSError as error:
         raise FileError(path, f"cannot be opened: {error.strerror or error}") from error
     except (BrokenError, TooLargeError, *ZIP_FAULTS) as error:
-        raise FileError(path, f"not a file of torch, or a damaged copy ({error})") from error
+        raise FileError(path, f"not a file of torch, or a damaged one ({error})") from error
 
 
 def _read_archive(file: IO[bytes], size: int) -> Any:
@@ -222,12 +222,12 @@ class _Storages:
 
 
 def _names(size: int) -> dict[str, Build | None]:
-    """What stands for the names in a checkpoint of so many bytes."""
+    """Functions for the names in a checkpoint of ``size`` bytes."""
     budget = Budget(LIMITS.spare + LIMITS.growth * size)  # of all tensors, were each taken out of its storage
 
     def tensor(_: Budget, arguments: tuple[Any, ...]) -> StoredTensor:
         found = _tensor(arguments)
-        budget.spend(prod(found.shape) * found.storage.layout.itemsize)
+        budget.spend(prod(found.shape) * found.storage.numpy_type.itemsize)
         return found
 
     return {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from skelact.errors import FileError
 
-HEAD = 4096  # bytes that tell a format
+HEAD = 4096  # bytes at the start, by which a format is recognised
 
 
 def read_head(path: Path) -> bytes:

@@ -5,7 +5,7 @@ first), the number of joints, and a line of 12 values for every joint: x y z, th
 colour image, an orientation, and how well the joint was tracked.
 
 Convention: metres in camera space, +y up, +x to the right of a person who faces the camera, +z away from the
-camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test says so of real recordings).
+camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test checks real recordings).
 
 Source: Shahroudy et al., "NTU RGB+D", CVPR 2016, and the ``read_skeleton_file`` that comes with the data.
 """
@@ -30,7 +30,7 @@ try:
 except ImportError:  # no C compiler was at hand
 
     def read_bodies(data: bytes, /) -> tuple[int, bytearray] | None:  # noqa: ARG001
-        """Nothing: every file is read the slow way."""
+        """None, so that every file is read the slow way."""
         return None
 
 
@@ -47,7 +47,7 @@ BODY = np.dtype(
         ("frame", np.int64),
         ("place", np.int64),  # in that frame
         ("identity", np.int64),  # given by the Kinect
-        ("positions", np.float32, (JOINTS, 3)),  # NaN where a joint was not measured
+        ("positions", np.float32, (JOINTS, 3)),  # NaN where a joint was not observed
         ("states", np.uint8, JOINTS),
     ],
     align=True,
@@ -69,7 +69,7 @@ def read_ntu(path: Path) -> Sequence:
     """Read an NTU RGB+D skeleton file.
 
     Body k of a frame, in the order of the file, is at place k; ``track`` has the identities that the Kinect
-    gave. A body that is not in a frame, and a joint at exactly (0, 0, 0), was not measured.
+    gave. A body that is not in a frame, and a joint at exactly (0, 0, 0), was not observed.
 
     Args:
         path: the file.
@@ -79,7 +79,7 @@ def read_ntu(path: Path) -> Sequence:
         inferred 0.5, not tracked 0) and ``track``.
 
     Raises:
-        FileError: the file is broken, or nobody is in it.
+        FileError: the file is broken, or shows no person.
     """
     path = Path(path)
     found = read_bodies(read_bytes(path))
@@ -94,7 +94,7 @@ def read_ntu(path: Path) -> Sequence:
         track=_in_places(bodies, (frames, persons), bodies["identity"], -1),
     )
     if not sequence.valid.any():
-        raise FileError(path, "nobody is in this recording: every joint of every body is at (0, 0, 0)")
+        raise FileError(path, "the recording shows no person: every joint of every body is at (0, 0, 0)")
     return sequence
 
 
@@ -103,7 +103,7 @@ def _in_places(
 ) -> NDArray[Any]:
     """(T, M, ...) of values (B, ...) of the bodies."""
     frames, persons = shape
-    if len(values) == frames * persons:  # everybody is in every frame
+    if len(values) == frames * persons:  # every person is in every frame
         return values.reshape(*shape, *values.shape[1:])
     every = np.full((*shape, *values.shape[1:]), missing, dtype=values.dtype)
     every[bodies["frame"], bodies["place"]] = values
@@ -111,7 +111,7 @@ def _in_places(
 
 
 def _read_any(path: Path) -> tuple[int, NDArray[np.void]]:
-    """Frames and bodies in a file, whatever its blanks and numbers look like; or what is wrong with it."""
+    """Frames and bodies in a file, with any blanks and forms of numbers; a ``FileError`` names what is wrong."""
     lines = read_lines(path)
     found = _find_bodies(lines)
     joints = _joint_lines(lines, found)
@@ -132,12 +132,14 @@ def _find_bodies(lines: Lines) -> _Found:
         _joint_lines(lines, found)  # a joint's line that is wrong or lost, further up, may be the reason
         raise
     if not found.line:
-        raise FileError(lines.path, f"nobody is in this recording: {found.frames} frames, no body in any of them")
+        raise FileError(
+            lines.path, f"the recording shows no person: {found.frames} frames, no body in any of them"
+        )
     return found
 
 
 def _walk(lines: Lines, found: _Found) -> None:
-    """Go through the frames and note where each body is."""
+    """Go through the frames and record where each body is."""
     frames, line = found.frames, 1
     for frame in range(frames):
         if line >= len(lines):
@@ -178,7 +180,7 @@ def _identity(lines: Lines, line: int, who: str) -> int:
 
 
 def _joint_lines(lines: Lines, found: _Found) -> list[int]:
-    """(bodies x V) the line of each joint of each body; every one has its 12 values."""
+    """(bodies x V) the line of each joint of each body; checks that each has its 12 values."""
     joints = [first + joint for first in found.line for joint in range(JOINTS)]
     for place, line in enumerate(joints):
         count = len(lines.rows[line])
@@ -197,13 +199,13 @@ def _states(lines: Lines, joints: list[int]) -> NDArray[np.uint8]:
     words = [lines.rows[line][STATE] for line in joints]
     wrong = next((place for place, word in enumerate(words) if word not in STATES), None)
     if wrong is not None:
-        said = f"the tracking state is {words[wrong][:30]!r}, expected 0, 1 or 2"
-        raise lines.error(joints[wrong], said)
+        reason = f"the tracking state is {words[wrong][:30]!r}, expected 0, 1 or 2"
+        raise lines.error(joints[wrong], reason)
     return np.array([int(word) for word in words], dtype=np.uint8).reshape(-1, JOINTS)
 
 
 def _ends(lines: Lines, what: str) -> FileError:
-    return lines.error(len(lines) - 1, f"{what}. Truncated copy?")
+    return lines.error(len(lines) - 1, f"{what}. Truncated file?")
 
 
 def _looks_like_ntu(head: bytes) -> bool:

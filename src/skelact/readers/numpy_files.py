@@ -1,7 +1,7 @@
-"""Array files of numpy: what ``.npy`` headers and the archives ``.npz`` say, checked before memory is taken.
+"""Array files of numpy: headers of ``.npy`` and archives ``.npz``, checked before memory is taken.
 
-A header is read as text and never evaluated. What it claims is compared with the bytes that are there; what an
-archive claims, with what its compressed bytes can honestly unpack to.
+A header is read as text and never evaluated. Its sizes are compared with the bytes in the file; those of an
+archive, with what its compressed bytes can unpack to.
 
 Source: the format is documented in ``numpy.lib.format``.
 """
@@ -25,8 +25,8 @@ VALUE = r"(?:'[^']*'|True|False|\((?:\d+L?,)*(?:\d+L?)?\))"
 ENTRIES = re.compile(rf"'(descr|fortran_order|shape)':({VALUE})")
 HEADER = re.compile(rf"\{{'\w+':{VALUE},'\w+':{VALUE},'\w+':{VALUE},?\}}")
 DIGITS_MOST = 19  # of a size
-PACKED_MOST = 1032  # bytes that deflate can make of one
-USUAL_MOST = 200  # bytes of coordinates that come of one, where there are many
+PACKED_MOST = 1032  # most bytes that deflate unpacks from one
+USUAL_MOST = 200  # bytes of coordinates per compressed byte, in large arrays
 MANY = 64 << 20
 BLOCK = 1 << 24
 ZIP_FAULTS = (  # what the modules zipfile and zlib raise for broken bytes
@@ -78,13 +78,13 @@ def read_header(file: IO[bytes]) -> Header:
     start = file.read(len(MAGIC) + 2)
     if not start.startswith(MAGIC) or len(start) < len(MAGIC) + 2:
         raise ValueError(f"it begins with {start!r}")
-    layout = {1: "<H", 2: "<I", 3: "<I"}.get(start[-2])
-    if layout is None:
+    code = {1: "<H", 2: "<I", 3: "<I"}.get(start[-2])
+    if code is None:
         raise ValueError(f"version {start[-2]} of the format, known are 1 to 3")
-    counter = file.read(struct.calcsize(layout))
-    if len(counter) < struct.calcsize(layout):
+    counter = file.read(struct.calcsize(code))
+    if len(counter) < struct.calcsize(code):
         raise ValueError("it ends in its header")
-    (size,) = struct.unpack(layout, counter)
+    (size,) = struct.unpack(code, counter)
     if size > HEADER_MOST:
         raise ValueError(f"a header of {size:,} bytes")
     text = file.read(size)
@@ -113,21 +113,21 @@ def _parsed(text: bytes, size: int) -> Header:
 
 
 def check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The arrays of an archive by name, once their sizes are found to be possible. Other members are left alone.
+    """The arrays of an archive by name, their sizes checked. Other members are ignored.
 
     Args:
         archive: opened.
         size: of its file, bytes.
 
     Raises:
-        ValueError: a member is packed in another way than numpy's, or claims to unpack to more than it can; they
-            are larger than the file.
+        ValueError: a member is compressed in a way that numpy does not use, claims an impossible size, or is
+            larger than the file.
     """
     members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
     for info in members:
         stored = info.compress_type == zipfile.ZIP_STORED
         if not stored and info.compress_type != zipfile.ZIP_DEFLATED:
-            raise ValueError(f"{info.filename} is packed in a way that numpy does not use")
+            raise ValueError(f"{info.filename} is compressed in a way that numpy does not use")
         most = info.compress_size * (1 if stored else PACKED_MOST)
         if info.file_size > most:
             raise _swollen(info, info.file_size)
@@ -137,10 +137,10 @@ def check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipI
 
 
 def check_unpacked(info: zipfile.ZipInfo, size: int) -> None:
-    """So many bytes of a member may be in memory at once.
+    """Check that ``size`` bytes of a member, in memory at once, are plausible.
 
     Raises:
-        ValueError: they are many, and far more than bytes of coordinates are packed into.
+        ValueError: they are many, and far more than compressed coordinates unpack to.
     """
     if size > MANY and size > USUAL_MOST * info.compress_size:
         raise _swollen(info, size)
@@ -155,7 +155,7 @@ def read_members(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises:
         OSError: it cannot be opened.
-        ValueError: and the others of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
+        ValueError: or another of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
     """
     arrays = {}
     with zipfile.ZipFile(path) as archive:
@@ -168,7 +168,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]
     """An array of an archive, in memory.
 
     Raises:
-        ValueError: and the others of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
+        ValueError: or another of ``ZIP_FAULTS``: it is damaged, or claims more than it has.
     """
     with archive.open(info) as file:
         header = read_header(file)
@@ -182,7 +182,7 @@ def read_elements(file: IO[bytes], header: Header, available: int) -> NDArray[An
     Args:
         file: stands behind the header.
         header: of the array.
-        available: bytes that come behind the header, at most.
+        available: most bytes that can follow the header.
 
     Raises:
         ValueError: there are fewer than the shape needs.

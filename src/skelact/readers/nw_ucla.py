@@ -1,7 +1,7 @@
 """NW-UCLA JSON: what a Kinect v1 tracked, ``{"file_name": ..., "skeletons": [T][20][3], "label": 1..10}``.
 
 Convention: metres in camera space, +y up, +x to the right of a person who faces the camera, +z away from the
-camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test says so of the real recordings).
+camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test checks the real recordings).
 
 Source: Wang et al., "Cross-view action modeling, learning and recognition", CVPR 2014; the JSON form is the one
 that CTR-GCN made common.
@@ -27,7 +27,7 @@ DIGITS = 18  # of a whole number; so many fit in 63 bits
 def read_nw_ucla(path: Path) -> Sequence:
     """Read an NW-UCLA recording.
 
-    A joint at exactly (0, 0, 0) was not measured. The number of the action is in the tag ``label``.
+    A joint at exactly (0, 0, 0) was not observed. The number of the action is in the tag ``label``.
 
     Args:
         path: the file.
@@ -36,7 +36,7 @@ def read_nw_ucla(path: Path) -> Sequence:
         Sequence of one person in metres, 30 fps.
 
     Raises:
-        FileError: the file is broken, or nobody is in it.
+        FileError: the file is broken, or shows no person.
     """
     path = Path(path)
     content = _parse(path, read_bytes(path))
@@ -48,7 +48,7 @@ def read_nw_ucla(path: Path) -> Sequence:
     positions = _positions(path, content["skeletons"])
     missing = (positions == 0).all(axis=-1, keepdims=True)
     if missing.all():
-        raise FileError(path, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
+        raise FileError(path, "the recording shows no person: every joint is at (0, 0, 0) in every frame")
     positions = np.where(missing, np.float32(np.nan), positions)
     return Sequence(positions[:, None], KINECT20, FPS, name=path.stem, tags={"label": label})
 
@@ -58,14 +58,14 @@ def _parse(path: Path, data: bytes) -> Any:
         return json.loads(data.decode("utf-8-sig"), parse_int=_whole)
     except json.JSONDecodeError as error:
         cut = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated")
-        reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated copy?" if cut else "")
+        reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated file?" if cut else "")
         raise FileError(path, reason, error.lineno) from error
     except (RecursionError, ValueError) as error:  # not UTF-8, nested too deep
         raise FileError(path, "is not a JSON file") from error
 
 
 def _whole(text: str) -> int | float:
-    """Whole numbers of so many digits that numpy has none are floating point numbers, infinite ones too."""
+    """A whole number; one with too many digits for numpy becomes a float, possibly infinite."""
     return int(text) if len(text) <= DIGITS else float(text)
 
 

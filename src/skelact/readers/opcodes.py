@@ -1,8 +1,8 @@
 """The instructions of a pickle, carried out by ourselves: nothing but plain values ever comes out.
 
 A pickle is a program for a small machine with a stack and a memo. Python's own machine looks names up and calls
-what it finds. In this one a name is a text; a table says which few are known and which function of ours stands for
-each. Lengths are compared with what is left of the file, and memory is counted before it is taken.
+what it finds. Here a name is only a text; a table lists the few known names, each with a function of our own.
+Lengths are compared with the rest of the file, and memory is counted before it is taken.
 
 Source: the instructions are those that the module ``pickletools`` of Python documents.
 """
@@ -20,8 +20,8 @@ PROTOCOL_MOST = 5
 NAME_MOST = 500  # characters of a name
 DIGITS_MOST = 620  # of a whole number that is written out
 INTEGER_MOST = 255  # bytes of one that is not
-REASON_MOST = 200  # characters of what Python or numpy say
-SMALL = 1 << 16  # bytes that are asked for without looking at how many are left
+REASON_MOST = 200  # characters of a message of Python or numpy
+SMALL = 1 << 16  # bytes that are read without checking how many are left
 CONTAINER = 64  # bytes of memory, about, that a list without elements takes
 GAP_MOST = 16  # places of the memo that may be left out; Python 2 begins at 1
 VALUE = 8  # bytes of memory of a place in a list or the memo
@@ -49,11 +49,11 @@ class PickleError(Exception):
 
 
 class ForbiddenError(PickleError):
-    """It names or makes something that is not plain."""
+    """The pickle names or makes something that is not plain."""
 
 
 class BrokenError(PickleError):
-    """It is no pickle, cut, or contradicts itself."""
+    """It is no pickle, is truncated, or contradicts itself."""
 
 
 class TooLargeError(PickleError):
@@ -127,7 +127,7 @@ def load_pickle(
         outside: makes values of what a pickle names outside of itself; None: such pickles are refused.
 
     Raises:
-        PickleError: it is not read; the message says why.
+        PickleError: it is not read; the message gives the reason.
     """
     machine = _Machine(file, size, names, Budget(limits.spare + limits.growth * size), outside)
     try:
@@ -244,8 +244,8 @@ def _constant(value: Any) -> Operation:
     return operation
 
 
-def _number(layout: str) -> Operation:
-    form = struct.Struct(layout)
+def _number(code: str) -> Operation:
+    form = struct.Struct(code)
 
     def operation(machine: _Machine) -> None:
         machine.stack.append(form.unpack(machine.take(form.size))[0])
@@ -253,9 +253,9 @@ def _number(layout: str) -> Operation:
     return operation
 
 
-def _counted(layout: str, make: Callable[[bytes], Any]) -> Operation:
+def _counted(code: str, make: Callable[[bytes], Any]) -> Operation:
     """A value whose length stands before it."""
-    form = struct.Struct(layout)
+    form = struct.Struct(code)
 
     def operation(machine: _Machine) -> None:
         (size,) = form.unpack(machine.take(form.size))
@@ -273,9 +273,9 @@ def _written(make: Callable[[bytes], Any]) -> Operation:
     return operation
 
 
-def _at(layout: str, act: Callable[[_Machine, int], None]) -> Operation:
+def _at(code: str, act: Callable[[_Machine, int], None]) -> Operation:
     """Something with a place of the memo."""
-    form = struct.Struct(layout)
+    form = struct.Struct(code)
 
     def operation(machine: _Machine) -> None:
         act(machine, form.unpack(machine.take(form.size))[0])

@@ -6,9 +6,9 @@ Two forms are read. OpenPose's own, files ``NAME_000000000012_keypoints.json`` (
 list of people, each ``[[identity, label, x, y, ...]]`` with 18 joints as a share of the picture and 0, 0 for those
 that were not found; the label, that program's guess, is not read.
 
-Frames are numbered in the file names; a number that is not there is a frame without anybody. Several recordings
-may lie in one folder when their names differ before the number. Files do not say how many frames a second has, so
-30 are taken where nothing is said.
+Frames are numbered in the file names; a missing number is a frame without people. Several recordings
+may lie in one folder when their names differ before the number. Files do not give the frame rate; the
+default is 30 per second.
 
 Convention: x to the right, y downwards (so up is -y), in pixels of the picture.
 
@@ -45,7 +45,7 @@ MOST_FRAMES = 1_000_000  # between the first number and the last; more would be 
 
 @dataclass(frozen=True)
 class OpenPoseOptions:
-    """What can be said about a recording."""
+    """Options of a recording."""
 
     fps: float = setting(30.0, "frames per second", above=0, high=100_000)
     unit: Literal["", "px", "image"] = setting(
@@ -55,7 +55,7 @@ class OpenPoseOptions:
 
 @dataclass(frozen=True)
 class _Person:
-    """Somebody in a frame: (V, 3) x, y and confidence, NaN where not observed; the identity, -1 for none."""
+    """A person in a frame: (V, 3) x, y and confidence, NaN where not observed; the identity, -1 for none."""
 
     joints: NDArray[np.float64]
     identity: int
@@ -110,13 +110,13 @@ class OpenPoseReader:
         yield read_openpose(unit, options)
 
     def _looks_like_frames(self, paths: Iterable[Path]) -> bool:
-        """What the first file says in which somebody is; frames without anybody say nothing."""
+        """Whether the first file that shows a person looks like a frame; empty frames do not count."""
         for path in paths:
             try:
                 with path.open("rb") as file:
                     head = file.read(HEAD)
             except OSError:
-                continue  # said when it is read, if it is a frame
+                continue  # reported when it is read, if it is a frame
             if head.strip() not in (b"", b"[]"):
                 return self.sniff(head)
         return False
@@ -125,20 +125,22 @@ class OpenPoseReader:
 def read_openpose(unit: Unit, options: OpenPoseOptions) -> Sequence:
     """Read the frames of a recording.
 
-    A joint whose confidence is 0 was not observed. Everybody has one place as long as seen, and an identity in
-    ``track``: the ``person_id`` of the files, else who is nearest from frame to frame (``tracking.follow``).
+    A joint whose confidence is 0 was not observed. A person keeps one place while visible, and an identity in
+    ``track``: the ``person_id`` of the files, else by nearness from frame to frame (``tracking.follow``).
 
     Returns:
         Sequence of 2 coordinates, as many persons as places are needed, ``confidence`` where files have it.
 
     Raises:
-        FileError: a file is broken, files do not fit together, or nobody is in any frame.
+        FileError: a file is broken, files do not fit together, or no frame shows a person.
     """
     numbers = _numbers(unit)
     frames = [_read_frame(path) for path in unit.files]
     full = next((frame for frame in frames if frame.people), None)
     if full is None:
-        raise FileError(unit.path, f"nobody is in this recording: {len(frames)} frames, no person in any of them")
+        raise FileError(
+            unit.path, f"the recording shows no person: {len(frames)} frames, no person in any of them"
+        )
     joints = len(full.people[0].joints)
     for frame in frames:
         _check_fits(frame, full, joints)
@@ -192,14 +194,14 @@ def _parse(path: Path) -> Any:
         return json.loads(read_bytes(path).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         cut = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated")
-        reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated copy?" if cut else "")
+        reason = f"not valid JSON at character {error.colno}: {error.msg}" + (". Truncated file?" if cut else "")
         raise FileError(path, reason, error.lineno) from error
     except (RecursionError, ValueError) as error:  # not UTF-8, nested too deep, a number of too many digits
         raise FileError(path, "is not a JSON file") from error
 
 
 def _person(path: Path, number: int, content: Any) -> _Person | None:
-    """Somebody in OpenPose's own form; None where only face or hands were found."""
+    """A person in OpenPose's own form; None where only face or hands were found."""
     if not isinstance(content, dict):
         raise FileError(path, f"person {number} is {_short(content)}, expected an object")
     values = next((content[key] for key in KEYS if key in content), None)
@@ -220,7 +222,7 @@ def _person(path: Path, number: int, content: Any) -> _Person | None:
 
 
 def _listed(path: Path, number: int, content: Any) -> _Person:
-    """Somebody in the other form."""
+    """A person in the other form."""
     row = content[0] if isinstance(content, list) and len(content) == 1 else content
     if not isinstance(row, list) or len(row) != 2 + LISTED:
         got = f"{len(row)} values" if isinstance(row, list) else _short(row)
@@ -246,7 +248,7 @@ def _finite(path: Path, number: int, values: list[Any]) -> NDArray[np.float64]:
 
 
 def _identity(path: Path, number: int, content: Any) -> int:
-    """The number that the recorder gave somebody; -1: none."""
+    """The number that the recorder gave a person; -1: none."""
     one = content[0] if isinstance(content, list) and len(content) == 1 else content
     if one in ([], None):
         return -1
@@ -258,7 +260,7 @@ def _identity(path: Path, number: int, content: Any) -> int:
 
 
 def _check_fits(frame: _Frame, full: _Frame, joints: int) -> None:
-    """All frames are of one form and one skeleton, and nobody is there twice."""
+    """Check that all frames have one form and one skeleton, and each person at most once."""
     if frame.people and frame.listed != full.listed:
         raise FileError(frame.path, f"has another form than {full.path.name}. Files of two recordings?")
     for person in frame.people:
@@ -276,13 +278,13 @@ def _skeleton(joints: int) -> Skeleton:
 
 
 def _identities(frames: list[_Frame], numbers: list[int]) -> list[list[int]]:
-    """Of each frame who is in it: as the files say when they say it of everybody, else followed."""
+    """The identities in each frame: from the files if they identify every person, else by tracking."""
     given = [[person.identity for person in frame.people] for frame in frames]
     if all(one >= 0 for frame in given for one in frame):
         return given
     joints = len(next(frame for frame in frames if frame.people).people[0].joints)
-    nobody = np.zeros((0, joints, 2))
-    people: list[NDArray[np.floating]] = [nobody] * (numbers[-1] - numbers[0] + 1)
+    empty = np.zeros((0, joints, 2))
+    people: list[NDArray[np.floating]] = [empty] * (numbers[-1] - numbers[0] + 1)
     for number, frame in zip(numbers, frames, strict=True):
         if frame.people:
             people[number - numbers[0]] = np.stack([person.joints[:, :2] for person in frame.people])

@@ -11,7 +11,7 @@ from skelact.readers.opcodes import CONTAINER, Budget, Build, Name, Shell
 from skelact.readers.plain import check_keys, count_elements, plain_dtype
 
 OBJECTS = ("O", "O4", "O8", "|O", "|O8")
-FLAGS = {"U": (8, 0), "O": (63,)}  # by which numpy knows how to copy elements; 0 of all others
+FLAGS = {"U": (8, 0), "O": (63,)}  # numpy's flags of these types; 0 for all others
 CHARACTER_MOST = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)  # halves of characters
 

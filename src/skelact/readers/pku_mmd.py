@@ -1,13 +1,13 @@
 """PKU-MMD skeleton text and its labels: long recordings of one or two people, tracked by a Kinect v2.
 
-A line per frame: x y z of 25 joints of one person and of the other, 150 numbers parted by spaces; a person who is
-not there has 75 zeros. The label file has the same name and lies in another folder; a line per action: class,
+A line per frame: x y z of 25 joints of one person and of the other, 150 numbers separated by spaces; an absent
+person has 75 zeros. The label file has the same name and lies in another folder; a line per action: class,
 first frame, last frame, confidence (1 or 2, how well the action was done; some files leave it out).
 
 Convention: metres, 30 fps, +y up, +z away from the camera, joints as in NTU RGB+D.
 
-Sure, from the description that comes with the data and from the beginning of a real file: the 150 numbers and
-their order, zeros for who is absent, 30 fps, the columns of labels. From what users of the data say and do: class
+Known from the description that comes with the data and from the beginning of a real file: the 150 numbers and
+their order, zeros for an absent person, 30 fps, the columns of labels. Known from users of the data: class
 numbers begin at 1; labels of a recording overlap (in part II those of about half of them); in a few the last frame
 is before the first.
 
@@ -39,7 +39,7 @@ PERSONS = 2
 VALUES = PERSONS * len(NTU25) * 3
 LABEL_ENDINGS = (".txt", ".label")
 WHOLE = re.compile(r"[+-]?\d{1,9}(\.0*)?", re.ASCII)
-LEVELS = 3  # so far above the folder of a skeleton file its label file is looked for
+LEVELS = 3  # folders above a skeleton file in which its label file is searched
 CLASSES = (
     "bow",
     "brushing hair",
@@ -97,7 +97,7 @@ CLASSES = (
 
 @dataclass(frozen=True)
 class Labels:
-    """What a label file says.
+    """The content of a label file.
 
     Args:
         segments: the lines that can be used, in the order of the file.
@@ -110,7 +110,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class PkuMmdOptions:
-    """What can be said about a recording."""
+    """Options of a recording."""
 
     labels: str = setting("", "its label file; empty: looked for in folders beside; none: its labels are not read")
 
@@ -127,36 +127,36 @@ def read_pku_mmd(path: Path, labels: str = "") -> Sequence:
         Sequence of two persons in metres, 30 fps; an absent person is NaN.
 
     Raises:
-        FileError: the recording or its label file is broken, or nobody is in it.
+        FileError: the recording or its label file is broken, or shows no person.
     """
     path = Path(path)
     sequence = read_skeletons(path)
     file = Path(labels) if labels else find_labels(path)
     if labels == "none" or file is None:
         return sequence
-    said = read_labels(file, sequence.frames)
-    if said.errors:
-        first = said.errors[0]
+    found = read_labels(file, sequence.frames)
+    if found.errors:
+        first = found.errors[0]
         raise FileError(file, f"{first.reason}. To read {path.name} without labels: labels=none", first.line)
-    return replace(sequence, segments=said.segments)
+    return replace(sequence, segments=found.segments)
 
 
 def read_skeletons(path: Path) -> Sequence:
     """The recording without its labels.
 
     Raises:
-        FileError: the file is broken, or nobody is in it.
+        FileError: the file is broken, or shows no person.
     """
     values = read_table(path, VALUES, "numbers (2 people x 25 joints x 3)")
     positions = values.reshape(len(values), PERSONS, len(NTU25), 3).astype(np.float32)
     positions[(positions == 0).all(axis=(2, 3))] = np.nan
     if np.isnan(positions).all():
-        raise FileError(path, "nobody is in this recording: every number is 0")
+        raise FileError(path, "the recording shows no person: every number is 0")
     return Sequence(positions, NTU25, FPS, name=path.stem)
 
 
 def read_labels(path: Path, frames: int) -> Labels:
-    """Read a label file line by line; a line that cannot be used does not spoil the others.
+    """Read a label file line by line; a wrong line does not affect the others.
 
     Args:
         path: the file.
@@ -177,7 +177,7 @@ def read_labels(path: Path, frames: int) -> Labels:
 
 
 def find_labels(path: Path) -> Path | None:
-    """The label file of a recording: one of the same name in a folder that is called after labels.
+    """The label file of a recording: one of the same name in a folder with "label" in its name.
 
     Such a folder, or one inside it, lies beside the recording or beside one of the folders around it:
     ``Label/Train_Label_PKU_final/0002-L.txt`` for ``Data/PKU_Skeleton_Renew/0002-L.txt``.
@@ -208,7 +208,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def is_label_file(path: Path) -> bool:
-    """Whether a file that is named like a recording holds its labels: its content tells, or else its folder."""
+    """Whether a file that is named like a recording holds its labels: by its content, or else its folder."""
     head = read_head(path)
     if _looks_like_pku_mmd(head):
         return False
@@ -243,7 +243,7 @@ def _whole(lines: Lines, line: int, place: int) -> int:
 
 
 def _looks_like_pku_mmd(head: bytes) -> bool:
-    """About 150 numbers in the first line; a few may be missing, so that the reader can say so."""
+    """About 150 numbers in the first line; a few may be missing, so that the reader can report it."""
     first = head.split(b"\n", 1)[0].split()
     if abs(len(first) - VALUES) > VALUES // 5:
         return False

@@ -56,7 +56,7 @@ def count_elements(shape: object) -> int:
 
 
 def check_keys(keys: Iterable[Any]) -> None:
-    """Keys of dictionaries and elements of sets are texts and numbers: no file may choose what is compared.
+    """Check that keys of dictionaries and elements of sets are texts or numbers, so that comparing them is cheap.
 
     Raises:
         ValueError: another key, or a whole number that is too large.
@@ -70,9 +70,9 @@ def check_keys(keys: Iterable[Any]) -> None:
 
 
 def check_plain(root: Any, depth: int, most: int) -> None:
-    """All that a value holds is plain.
+    """Check that all in a value is plain.
 
-    A list that is held in two places counts twice: whoever walks through the value meets it twice.
+    A list that is held in two places counts twice, as a walk through the value meets it twice.
 
     Args:
         root: the value.
@@ -82,26 +82,26 @@ def check_plain(root: Any, depth: int, most: int) -> None:
     Raises:
         ValueError: something else is in it, too much, too deep, or a container in itself.
     """
-    measured: dict[int, tuple[int, int]] = {}  # values in a container and its height, by identity
+    counted: dict[int, tuple[int, int]] = {}  # values in a container and its height, by identity
     open_ones: dict[int, list[Any]] = {}  # from the root to the one that is looked at, and what they hold
     waiting = _containers_among((root,))
     while waiting:
         one = waiting[-1]
-        if id(one) in measured:
+        if id(one) in counted:
             waiting.pop()
         elif id(one) in open_ones:
-            parts = [measured[id(other)] for other in open_ones.pop(id(one))]
+            parts = [counted[id(other)] for other in open_ones.pop(id(one))]
             count = len(_elements(one)) + sum(part[0] for part in parts)
             height = 1 + max((part[1] for part in parts), default=0)
             if count > most or len(open_ones) + height > depth:
                 raise ValueError(f"lists in lists: more than {most:,} values, or deeper than {depth}")
-            measured[id(waiting.pop())] = (count, height)
+            counted[id(waiting.pop())] = (count, height)
         else:
             inner = _containers_among(_elements(one))
             open_ones[id(one)] = inner
             if len(open_ones) > depth or any(id(other) in open_ones for other in inner):
                 raise ValueError(f"lists in lists: one that holds itself, or deeper than {depth}")
-            waiting.extend(other for other in inner if id(other) not in measured)
+            waiting.extend(other for other in inner if id(other) not in counted)
 
 
 def _elements(container: Any) -> Collection[Any]:
@@ -113,7 +113,7 @@ def _elements(container: Any) -> Collection[Any]:
 
 
 def _containers_among(values: Collection[Any]) -> list[Any]:
-    """Those that hold other values; all others are plain, or a ``ValueError`` says what is not."""
+    """Those that hold other values; all others are plain, or a ``ValueError`` names one that is not."""
     if LEAVES.issuperset(map(type, values)):
         return []
     found = []

@@ -5,11 +5,11 @@ alone. An annotation is a dictionary: ``frame_dir`` (its name), ``label`` (a num
 ``keypoint`` (M, T, V, C) and, of key points in the picture, ``keypoint_score`` (M, T, V), ``img_shape`` and
 ``original_shape`` (height, width). Nothing in the file is ever run.
 
-Names of splits say what they are: ``xsub_train`` and ``xsub_val`` are the two parts of xsub, ``train1`` and
+Names of splits give split and part: ``xsub_train`` and ``xsub_val`` are the two parts of xsub, ``train1`` and
 ``test1`` of split1, ``train`` and ``val`` of split. Where there are both ``val`` and ``test``, test is the test
 part, and val belongs to neither.
 
-Files do not say how many frames a second has, so 30 are taken where nothing is said.
+Files do not give the frame rate; the default is 30 per second.
 
 Convention: key points in the picture are in pixels, x to the right, y downwards (so up is -y), joints of COCO; key
 points in space are those of Kinect v2 in metres, as in NTU RGB+D.
@@ -38,12 +38,12 @@ from skelact.skeletons import BODY25, COCO17, COCO18, NTU25, Skeleton, get_skele
 
 KNOWN = {(17, 2): COCO17, (18, 2): COCO18, (25, 2): BODY25, (25, 3): NTU25}  # by joints and coordinates
 PART = re.compile(r"(?P<before>.*?)[_\-. ]*(?P<part>train|val|test)(?P<after>[_\-. ]*\d*)", re.IGNORECASE)
-TAG = "split."  # begins the name of a tag that says which part of a split a recording is in
+TAG = "split."  # begins the name of a tag for the part of a split that a recording is in
 
 
 @dataclass(frozen=True)
 class PysklOptions:
-    """What can be said about a file."""
+    """Options of a file."""
 
     skeleton: str | Skeleton = setting("", "of the joints: a name, or a TOML file; empty: by their number")
     fps: float = setting(30.0, "frames per second", above=0, high=100_000)
@@ -76,7 +76,7 @@ class PysklReader:
         return units_by_suffix(files, self.suffixes)
 
     def read(self, unit: Unit, options: PysklOptions) -> Iterator[Sequence | FileError]:
-        """The recordings in the order of the file; one that is broken gives its error in its place."""
+        """The recordings in the order of the file; a broken one is given as its error."""
         annotations, splits = _content(unit.path)
         classes = _class_names(options.classes)
         parts = _parts(unit.path, splits)
@@ -172,9 +172,9 @@ def _sequence(
         raise UserError(f"frame_dir is {name!r}, expected the name of the recording")
     positions, confidence = _key_points(annotation)
     frames, coordinates = len(positions), positions.shape[3]
-    said = annotation.get("total_frames", frames)
-    if not isinstance(said, int | np.integer) or said != frames:
-        raise UserError(f"total_frames is {said!r}, keypoint has {frames} frames")
+    total = annotation.get("total_frames", frames)
+    if not isinstance(total, int | np.integer) or total != frames:
+        raise UserError(f"total_frames is {total!r}, keypoint has {frames} frames")
     flat = coordinates == 2
     tags: dict[str, Tag] = {**parts.get(name, {}), **_size_of_picture(annotation)}
     return Sequence(
@@ -211,7 +211,7 @@ def _key_points(annotation: Mapping[str, Any]) -> tuple[NDArray[np.float32], NDA
         confidence = np.minimum(scores_MTV.transpose(1, 0, 2), np.float32(1))  # heat maps go a little above 1
         missing = confidence == 0
     if missing.all():
-        raise UserError("nobody is in this recording: every joint is at 0 or has score 0 in every frame")
+        raise UserError("the recording shows no person: every joint is at 0 or has score 0 in every frame")
     return np.where(missing[..., None], np.float32(np.nan), positions), confidence
 
 

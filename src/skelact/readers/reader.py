@@ -46,11 +46,11 @@ class Reader(Protocol):
         suffixes: file name endings, lower case, with the dot.
         called: regular expression of whole file names that are of this format and no other's; empty: none is.
         many: whether one unit can hold many recordings, each with a name of its own.
-        Options: frozen dataclass of what can be said about the files, fields by ``setting`` and ``required``.
+        Options: frozen dataclass of the options, fields by ``setting`` and ``required``.
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102, what it means is said above; the same of those below
+    def name(self) -> str: ...  # noqa: D102, this and the next ones are described above
     @property
     def title(self) -> str: ...  # noqa: D102
     @property
@@ -71,9 +71,9 @@ class Reader(Protocol):
         ...
 
     def read(self, unit: Unit, options: Any) -> Iterator[Sequence | FileError]:
-        """The recordings of a unit. One of many that is broken gives its error in its place.
+        """The recordings of a unit. A broken one among many is given as its error.
 
-        A tag called ``split.NAME`` with the value train or test says in which part of a split a recording is.
+        A tag called ``split.NAME`` has the part of that split that a recording is in: train or test.
 
         Raises:
             FileError: the unit as a whole is broken.
@@ -83,7 +83,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class NoOptions:
-    """Nothing needs to be said about files of the format."""
+    """The format has no options."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class FileReader:
         return self.sniffs(head)
 
     def find(self, files: Iterable[Path]) -> list[Unit]:
-        """Each file whose name ends as those of the format."""
+        """A unit for each file with an ending of the format."""
         return units_by_suffix(files, self.suffixes)
 
     def read(self, unit: Unit, options: Any) -> Iterator[Sequence | FileError]:
@@ -135,7 +135,7 @@ def walk(folder: Path) -> list[Path]:
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        if real in seen:  # a link to a folder around it, or to one that was there already
+        if real in seen:  # a link to a folder above it, or to one already visited
             folders.clear()
             continue
         seen.add(real)

@@ -1,10 +1,10 @@
 """SBU Kinect Interaction ``skeleton_pos.txt``: two people, tracked by OpenNI in a Kinect v1.
 
-A line per frame: its number, then x y z of 15 joints of one person and of the other, parted by commas. x and y are
-a share of the picture, z is stored as z / 10000 * 7.8125; undone here.
+A line per frame: its number, then x y z of 15 joints of one person and of the other, separated by commas. x and y
+are a share of the picture, z is stored as z / 10000 * 7.8125; undone here.
 
 Convention: metres, +y up, +x to the right of a person who faces the camera, +z away from the camera. Right-handed:
-with these signs people look at each other and shake right hands (tests say so of the real recordings); nothing
+with these signs people look at each other and shake right hands (tests check the real recordings); nothing
 has to be mirrored.
 
 Source: Yun et al., "Two-person interaction detection using body-pose features", CVPR workshops 2012, and the
@@ -32,7 +32,7 @@ SHIFT = np.array([1.280, 0.960, 0.0])
 def read_sbu(path: Path) -> Sequence:
     """Read the skeletons of one recording of the SBU Kinect Interaction set.
 
-    A joint whose three stored values are 0 was not measured.
+    A joint whose three stored values are 0 was not observed.
 
     Args:
         path: the file.
@@ -41,7 +41,7 @@ def read_sbu(path: Path) -> Sequence:
         Sequence of two persons in metres, 15 fps.
 
     Raises:
-        FileError: the file is broken, or nobody is in it.
+        FileError: the file is broken, or shows no person.
     """
     path = Path(path)
     values = read_table(path, VALUES, "values (frame number, 2 people x 15 joints x 3)")
@@ -49,13 +49,13 @@ def read_sbu(path: Path) -> Sequence:
     stored = values[:, 1:].reshape(len(values), PERSONS, len(SBU15), 3)
     missing = (stored == 0).all(axis=-1, keepdims=True)
     if missing.all():
-        raise FileError(path, "nobody is in this recording: every joint is at (0, 0, 0) in every frame")
+        raise FileError(path, "the recording shows no person: every joint is at (0, 0, 0) in every frame")
     positions = np.where(missing, np.nan, stored * SCALE + SHIFT).astype(np.float32)
     return Sequence(positions, SBU15, FPS, name=path.stem)
 
 
 def _check_frames(path: Path, frames: NDArray[np.float64]) -> None:
-    """Frames are numbered one after another: a line that was lost would pass unnoticed otherwise."""
+    """Frames are numbered one after another: so a lost line is noticed."""
     wrong = np.flatnonzero(np.diff(frames) != 1)
     if len(wrong):
         before, after = frames[wrong[0]], frames[wrong[0] + 1]

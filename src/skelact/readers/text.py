@@ -1,4 +1,4 @@
-"""Lines of words and numbers in text files, and errors that say in which line."""
+"""Lines of words and numbers in text files, and errors that name the line."""
 
 import io
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def read_lines(path: Path, *, commas: bool = False) -> Lines:
 
     Args:
         path: the file.
-        commas: whether commas part words as spaces do.
+        commas: whether commas separate words, as spaces do.
 
     Raises:
         FileError: the file cannot be opened, is empty or is not text.
@@ -76,7 +76,7 @@ def whole_number(lines: Lines, line: int, what: str) -> int:
     """The only word of a line as a whole number >= 0.
 
     Raises:
-        FileError: more words, not a whole number; ``what`` says what was expected.
+        FileError: more words, not a whole number; the message expects ``what``.
     """
     row = lines.rows[line]
     if len(row) != 1 or not row[0].isdigit() or len(row[0]) > LONGEST:
@@ -93,7 +93,7 @@ def numbers(lines: Lines, which: Iterable[int], count: int) -> NDArray[np.float6
         count: how many words of each.
 
     Returns:
-        (lines, count), NaN only where the file says ``nan``, never infinite.
+        (lines, count), NaN only where the file has ``nan``, never infinite.
 
     Raises:
         FileError: a word is not a number, or too large for float32.
@@ -113,18 +113,18 @@ def numbers(lines: Lines, which: Iterable[int], count: int) -> NDArray[np.float6
 
 
 def read_table(path: Path, values: int, what: str) -> NDArray[np.float64]:
-    """All numbers of a text file with so many in every line, parted by spaces or commas.
+    """All numbers of a text file, ``values`` in every line, separated by spaces or commas.
 
     Args:
         path: the file.
         values: numbers in a line.
-        what: they are, for errors.
+        what: what they are, for errors.
 
     Returns:
-        (lines, values), NaN only where the file says ``nan``, never infinite.
+        (lines, values), NaN only where the file has ``nan``, never infinite.
 
     Raises:
-        FileError: naming the first line that has more or fewer; a short last line means a truncated copy. Or as in
+        FileError: the first line with more or fewer; a short last line means a truncated file. Or as in
             ``read_lines`` and ``numbers``.
     """
     try:
@@ -132,14 +132,14 @@ def read_table(path: Path, values: int, what: str) -> NDArray[np.float64]:
         if found.shape[1] == values and not (np.abs(found) > LARGEST).any():
             return found
     except ValueError:
-        pass  # the slow way says in which line and what
+        pass  # the slow way finds the line and the fault
     lines = read_lines(path, commas=True)
     for line, row in enumerate(lines.rows):
         if len(row) == values:
             continue
         expected = f"expected {values} {what}"
         if line == len(lines) - 1 and line > 0 and len(row) < values:
-            raise lines.error(line, f"{expected}, the file ends after {len(row)}. Truncated copy?")
+            raise lines.error(line, f"{expected}, the file ends after {len(row)}. Truncated file?")
         raise lines.error(line, f"{expected}, got {len(row)}: {lines.shown(line)}")
     return numbers(lines, range(len(lines)), values)
 
@@ -150,6 +150,6 @@ def _wrong(word: str) -> str:
         value = float(word)
     except ValueError:
         return "is not a number"
-    if "_" in word:  # float() admits 1_000, which no recorder writes
+    if "_" in word:  # float() accepts 1_000, which no recorder writes
         return "is not a number"
     return "is not a finite number" if abs(value) > LARGEST else ""

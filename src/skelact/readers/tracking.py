@@ -1,16 +1,16 @@
-"""Who is who from frame to frame, where a recorder does not say."""
+"""Identities of people from frame to frame, where a recorder gives none."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-REMEMBERED = 30  # frames after which somebody who was lost is not expected back
+REMEMBERED = 30  # frames after which a lost person is forgotten
 
 
 def follow(frames: list[NDArray[np.floating]]) -> list[list[int]]:
     """Identities of the people in each frame: nearest first, between one frame and the next.
 
-    The centroids of a frame are assigned to those last seen so that the distances are the smallest in sum. Nobody
-    moves farther than the own size from one frame to another: who does is somebody new.
+    The centroids of a frame are assigned to those last seen so that the sum of distances is smallest. A person
+    never moves farther than their own size between two frames; beyond that it is a new person.
 
     Args:
         frames: of each frame (P, V, C), NaN where a joint was not observed; P differs and may be 0.
@@ -50,7 +50,7 @@ def follow(frames: list[NDArray[np.floating]]) -> list[list[int]]:
 
 
 def places_of(identities: list[list[int]]) -> list[list[int]]:
-    """A place for each person of each frame: everybody keeps one from first to last, and others take it after.
+    """A place for each person of each frame. A person keeps it from first to last frame; then it is free again.
 
     Args:
         identities: of each frame, no number twice in a frame.

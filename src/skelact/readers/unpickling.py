@@ -1,7 +1,7 @@
-"""Opening pickles that others made without running anything in them.
+"""Reading pickles from elsewhere without running anything in them.
 
-A pickle is a program. Here it may build lists, dictionaries, texts, numbers and numpy arrays, by code of our own;
-whatever else it names is refused, and never looked up.
+A pickle is a program. Here it may build lists, dictionaries, texts, numbers and numpy arrays, by code of our own.
+Any other name is refused, and never looked up.
 """
 
 import os
@@ -28,7 +28,7 @@ def read_pickle(path: Path, *, limits: Limits | None = None) -> Any:
 
     Raises:
         FileError: cannot be opened, is no pickle, names something that would have to be run, or asks for more than
-            the limits allow; the message says which.
+            the limits allow; the message names the fault.
     """
     path = Path(path)
     try:
@@ -46,4 +46,4 @@ def read_pickle(path: Path, *, limits: Limits | None = None) -> Any:
     except TooLargeError as error:
         raise FileError(path, f"the pickle is not read: {error}. Damaged or made to do harm?") from error
     except BrokenError as error:
-        raise FileError(path, f"is not a pickle, or a broken one ({error}). Truncated copy?") from error
+        raise FileError(path, f"is not a pickle, or a broken one ({error}). Truncated file?") from error

@@ -3,7 +3,7 @@
 The file lists the trunk from the head down; it is put into the order of ``kinect20`` here.
 
 Convention: metres in camera space, +y up, +x to the right of a person who faces the camera, +z away from the
-camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test says so of the real recordings).
+camera. Right-handed, so bodies are as in ``Skeleton.rest`` (a test checks the real recordings).
 
 Source: Chen, Jafari, Kehtarnavaz, "UTD-MHAD", ICIP 2015, and the joint order that comes with the data.
 """
@@ -28,7 +28,7 @@ ORDER = [3, 2, 1, 0, *range(4, 20)]  # the file's joint for each joint of kinect
 def read_utd_mhad(path: Path) -> Sequence:
     """Read a UTD-MHAD skeleton recording.
 
-    A joint at exactly (0, 0, 0) was not measured.
+    A joint at exactly (0, 0, 0) was not observed.
 
     Args:
         path: the file.
@@ -37,7 +37,7 @@ def read_utd_mhad(path: Path) -> Sequence:
         Sequence of one person in metres, 30 fps.
 
     Raises:
-        FileError: the file is broken, or nobody is in it.
+        FileError: the file is broken, or shows no person.
     """
     path = Path(path)
     joints_VCT = _variable(path)
@@ -54,7 +54,7 @@ def read_utd_mhad(path: Path) -> Sequence:
         raise FileError(path, f"frame {wrong[0] + 1} has a coordinate that is not a finite number")
     positions = np.where((positions == 0).all(axis=-1, keepdims=True), np.float32(np.nan), positions)
     if np.isnan(positions).all():
-        raise FileError(path, "nobody is in this recording: no joint was measured in any frame")
+        raise FileError(path, "the recording shows no person: no joint was observed in any frame")
     return Sequence(positions[:, None], KINECT20, FPS, name=path.stem)
 
 
@@ -68,8 +68,8 @@ def _variable(path: Path) -> NDArray[Any]:
         )
     try:
         content = loadmat(str(path), variable_names=[KEY])
-    except Exception as error:  # scipy lets through whatever its parsing of broken bytes stumbles upon
-        raise FileError(path, "the MATLAB file is broken. Truncated copy?") from error
+    except Exception as error:  # scipy raises many kinds of errors for broken bytes
+        raise FileError(path, "the MATLAB file is broken. Truncated file?") from error
     if KEY not in content:
         raise FileError(path, f"has no variable {KEY}; other files of UTD-MHAD hold no skeletons")
     return np.asarray(content[KEY])

@@ -1,4 +1,4 @@
-"""Maps between layouts: the joints of one from those of another, by their names.
+"""Maps between skeletons: the joints of one from those of another, by their names.
 
 Joints of the same name are the same joint. One that the source lacks lies between others, as far along as in the
 rest poses; where the source lacks those, too, it is missing.
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from skelact.errors import UserError
 from skelact.skeletons.skeleton import Skeleton
 
-# What a joint is made of where the source lacks it: between two others, or where one other is; the first that the
-# source has. Others may themselves be made.
+# A joint that the source lacks lies between two others, or takes the place of one. The first choice that the
+# source has is used; these joints may themselves be made.
 _SIDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "wrist": (("elbow", "hand"), ("hand",)),
     "hand": (("wrist",),),
@@ -36,7 +36,7 @@ _TRUNK: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "head": (("left_ear", "right_ear"), ("nose",)),
     "nose": (("left_eye", "right_eye"), ("head",)),
 }
-_FACE: Mapping[str, tuple[tuple[str, ...], ...]] = {  # nothing tells the two sides of a face apart
+_FACE: Mapping[str, tuple[tuple[str, ...], ...]] = {  # else both sides lie in the middle
     f"{side}_{joint}": ((f"{side}_{other}",), ("nose",), ("head",))
     for side in ("left", "right")
     for joint, other in (("eye", "ear"), ("ear", "eye"))
@@ -54,11 +54,11 @@ MADE_OF: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class JointMap:
-    """How the joints of one layout are made from those of another.
+    """How the joints of one skeleton are made from those of another.
 
     Args:
-        source: the layout of what comes in.
-        target: the layout of what goes out.
+        source: the skeleton of the input.
+        target: the skeleton of the output.
         weights: (V_target, V_source) how much of each source joint a target joint is made of; rows sum to 1, or
             are 0 where a joint cannot be made.
     """
@@ -69,23 +69,23 @@ class JointMap:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Joints of the target that the source says nothing about."""
+        """Joints of the target that cannot be made from the source."""
         return tuple(name for name, row in zip(self.target.joints, self.weights, strict=True) if not row.any())
 
     @cached_property
     def _copied(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Target joints that are one source joint each, and that one."""
+        """Target joints that are a single source joint, and that joint."""
         rows = np.flatnonzero((self.weights > 0).sum(axis=1) == 1)
         return rows, self.weights[rows].argmax(axis=1)
 
     def apply(self, positions: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Positions in the target's layout.
+        """Positions of the target's joints.
 
         Args:
-            positions: (..., V_source, C), NaN where not measured.
+            positions: (..., V_source, C), NaN where not observed.
 
         Returns:
-            (..., V_target, C); NaN where a joint cannot be made or where what it is made of was not measured.
+            (..., V_target, C); NaN where a joint cannot be made, or its source joints were not observed.
         """
         shape = (*positions.shape[:-2], len(self.target), positions.shape[-1])
         out = np.full(shape, np.nan, dtype=np.float32)
@@ -97,7 +97,7 @@ class JointMap:
         return out
 
     def apply_to_confidence(self, confidence: NDArray[np.floating]) -> NDArray[np.float32]:
-        """How sure the joints of the target are: as the least sure joint that each is made of.
+        """Confidence of the target's joints: the lowest of the source joints that each is made of.
 
         Args:
             confidence: (..., V_source), 0 to 1.
@@ -112,7 +112,7 @@ class JointMap:
 
 
 def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
-    """The map from one layout to another, by the names of their joints.
+    """The map from one skeleton to another, by the names of their joints.
 
     Raises:
         UserError: less than half of the target's joints can be made.
@@ -125,7 +125,7 @@ def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
     found = JointMap(source, target, weights)
     if 2 * len(found.missing) > len(target):
         raise UserError(
-            f"skeleton {source.name} tells the places of {len(target) - len(found.missing)} of the {len(target)} "
+            f"skeleton {source.name} gives the places of {len(target) - len(found.missing)} of the {len(target)} "
             f"joints of {target.name}, at least half are needed. It has {', '.join(source.joints)}; it lacks "
             f"{', '.join(found.missing)}. Joints are matched by their names"
         )

@@ -1,9 +1,9 @@
 """Skeletons of one's own, written down in a TOML file.
 
     name = "dog"
-    up = "-y"                                    # axis that points up in recordings; +y where it is not said
-    unit = "px"                                  # unit of the coordinates; m where it is not said
-    centre = "withers"                           # joint that stands for the place of the body; else the root
+    up = "-y"                                    # axis that points up in recordings; default +y
+    unit = "px"                                  # unit of the coordinates; default m
+    centre = "withers"                           # joint that stands for the place of the body; default: the root
     joints = ["withers", "tail", "left_paw", "right_paw"]     # in the order of the recordings
     mirror = [["left_paw", "right_paw"]]         # else joints called left_... and right_... are counterparts
 
@@ -40,7 +40,7 @@ def read_skeleton(path: Path) -> Skeleton:
 
     Raises:
         FileError: cannot be opened, is no TOML file, or contradicts itself: a cycle, two roots, a joint that is
-            not listed or listed twice, keys that nobody knows.
+            not listed or listed twice, unknown keys.
     """
     path = Path(path)
     try:
@@ -125,24 +125,24 @@ def _table(values: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _parents(values: dict[str, Any], joints: tuple[str, ...]) -> dict[str, str]:
     """Parent of each joint; the root is its own."""
-    said = _table(values, "parents")
-    _check_known("parents", said, joints)
-    _check_known("parents", said.values(), joints)
-    roots = [joint for joint in joints if said.get(joint, joint) == joint]
+    parents = _table(values, "parents")
+    _check_known("parents", parents, joints)
+    _check_known("parents", parents.values(), joints)
+    roots = [joint for joint in joints if parents.get(joint, joint) == joint]
     if len(roots) > 1:
         raise UserError(f"parents: {', '.join(roots)} have no parent; only one joint, the root, may have none")
     for start in joints:
         joint, way = start, [start]
-        while said.get(joint, joint) != joint:
-            joint = said[joint]
+        while parents.get(joint, joint) != joint:
+            joint = parents[joint]
             if joint in way:
                 raise UserError(f"parents go round in a cycle: {' -> '.join([*way[way.index(joint) :], joint])}")
             way.append(joint)
-    return {joint: said.get(joint, joint) for joint in joints}
+    return {joint: parents.get(joint, joint) for joint in joints}
 
 
 def _pairs(values: dict[str, Any], joints: tuple[str, ...]) -> Pairs:
-    """Pairs of counterparts, as the file says or by ``left_`` and ``right_`` in the names."""
+    """Pairs of counterparts, from the file or by ``left_`` and ``right_`` in the names."""
     if "mirror" not in values:
         other = mirror_by_name(joints)
         return tuple((joint, joints[other[j]]) for j, joint in enumerate(joints) if other[j] > j)
@@ -161,8 +161,8 @@ def _parts(
 ) -> dict[str, tuple[int, ...]]:
     if "parts" not in values:
         return _limbs(joints, parents, pairs)
-    said = _table(values, "parts")
-    parts = {part: _names(names, f"parts.{part}") for part, names in said.items()}
+    table = _table(values, "parts")
+    parts = {part: _names(names, f"parts.{part}") for part, names in table.items()}
     listed = Counter(joint for names in parts.values() for joint in names)
     _check_known("parts", listed, joints)
     wrong = [joint for joint in joints if listed[joint] != 1]
@@ -185,13 +185,13 @@ def _limbs(joints: tuple[str, ...], parents: dict[str, str], pairs: Pairs) -> di
 
 def _rest(values: dict[str, Any], joints: tuple[str, ...]) -> NDArray[np.float32]:
     """(V, 3) the rest pose; all zeros where the file has none."""
-    said = _table(values, "rest")
-    _check_known("rest", said, joints)
-    absent = [joint for joint in joints if joint not in said]
-    if said and absent:
-        raise UserError(f"rest: no place for {', '.join(absent)}; say it for every joint or for none")
+    places = _table(values, "rest")
+    _check_known("rest", places, joints)
+    absent = [joint for joint in joints if joint not in places]
+    if places and absent:
+        raise UserError(f"rest: no place for {', '.join(absent)}; give one for all joints or none")
     rest = np.zeros((len(joints), 3), dtype=np.float32)
-    for joint, place in said.items():
+    for joint, place in places.items():
         numbers = isinstance(place, list) and [one for one in place if type(one) in (int, float)]
         if not numbers or len(numbers) != 3 or len(place) != 3 or not np.isfinite(place).all():
             raise UserError(f"rest.{joint} must be three finite numbers, metres, got {place!r}")

@@ -16,20 +16,20 @@ UNITS = ("m", "cm", "mm", "px", "image")  # image: a share of the picture's widt
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A layout: the joints that a recording has and how they hang together.
+    """The joints that a recording has and how they are connected.
 
     Convention: joint indices are 0-based. Coordinates are right-handed. ``rest`` stands on the floor with
     +y up, the body's right side at +x, so it faces -z, whatever the axes of recordings are.
 
     Args:
         name: key of the skeleton in ``SKELETONS``.
-        joints: one name per joint, the same word for the same joint in every layout.
+        joints: one name per joint, the same word for the same joint in every skeleton.
         parents: parent of each joint; the root is its own parent.
         parts: names of body parts and the joints in them; every joint is in exactly one.
         centre: the joint that stands for the place of the person.
-        up: axis that points up in recordings of this layout, one of ``AXES``.
+        up: axis that points up in its recordings, one of ``AXES``.
         unit: unit of the coordinates, one of ``UNITS``.
-        rest: (V, 3) a standing adult, metres; all zeros where nobody measured one, as of a skeleton of your own.
+        rest: (V, 3) a standing adult, metres; all zeros where it is unknown, as of many skeletons of your own.
         pairs: joints that are each other's counterparts on the other side; derived from names where empty.
 
     Raises:
@@ -107,7 +107,7 @@ class Skeleton:
     def mirror(self) -> NDArray[np.int64]:
         """(V,) for each joint its counterpart on the other side, itself where it has none.
 
-        As ``pairs`` says, else by the names: ``left_x`` and ``right_x`` are counterparts.
+        From ``pairs``, else by the names: ``left_x`` and ``right_x`` are counterparts.
         """
         if not self.pairs:
             return mirror_by_name(self.joints)
@@ -119,7 +119,7 @@ class Skeleton:
 
     @cached_property
     def has_rest(self) -> bool:
-        """Whether somebody said how a standing body measures."""
+        """Whether a rest pose is known."""
         return bool(self.rest.any())
 
     @cached_property

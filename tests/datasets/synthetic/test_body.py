@@ -19,7 +19,7 @@ from skelact.errors import UserError
 from skelact.skeletons import NTU25, SKELETONS, Skeleton
 
 every_layout = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
-# Bones of other layouts, such as nose to shoulder, join segments that turn apart.
+# Bones of other skeletons, such as nose to shoulder, join segments that turn apart.
 of_segments = pytest.mark.parametrize("skeleton", [one for one in SKELETONS.values() if "head" in one.joints])
 COCO = (
     "nose,left_eye,right_eye,left_ear,right_ear,left_shoulder,right_shoulder,left_elbow,right_elbow,"
@@ -109,7 +109,7 @@ def test_positive_side_is_away_from_the_body_and_axial_is_inward() -> None:
     assert hand[1] > 0.7  # spread out
 
 
-def test_who_turns_a_quarter_to_the_left_faces_minus_x() -> None:
+def test_a_quarter_turn_to_the_left_faces_minus_x() -> None:
     facing, right = np.array([[0.0, 0.0, -1.0]]), np.array([[1.0, 0.0, 0.0]])
     np.testing.assert_allclose(turned(facing, np.pi / 2), [[-1.0, 0.0, 0.0]], atol=1e-12)
     np.testing.assert_allclose(turned(right, np.pi / 2), [[0.0, 0.0, -1.0]], atol=1e-12)
@@ -117,7 +117,7 @@ def test_who_turns_a_quarter_to_the_left_faces_minus_x() -> None:
     np.testing.assert_allclose(both[:, 0], [[0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]], atol=1e-12)
 
 
-def test_a_layout_of_face_and_limbs_works_too() -> None:
+def test_a_skeleton_of_face_and_limbs_works_too() -> None:
     rest = np.random.default_rng(0).uniform(0.1, 1.6, size=(17, 3))
     skeleton = named(COCO, rest)
     body = rest_body(skeleton)
@@ -136,7 +136,7 @@ def test_a_joint_of_unknown_name_is_refused() -> None:
     with pytest.raises(UserError) as error:
         rest_body(named("pelvis,left_tail", np.zeros((2, 3))))
     assert str(error.value) == (
-        "movers cannot move joint 'left_tail' of skeleton little: its name tells no part of the body. Known, with "
+        "movers cannot move joint 'left_tail' of skeleton little: its name is no part of the body. Known, with "
         "or without left_ and right_: ankle, big_toe, chest, ear, elbow, eye, foot, hand, hand_tip, head, "
         "head_top, heel, hip, knee, neck, nose, pelvis, shoulder, small_toe, spine, thumb, toe, torso, wrist"
     )

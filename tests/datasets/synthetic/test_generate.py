@@ -56,7 +56,7 @@ def test_another_seed_gives_other_people_and_clips() -> None:
 
 
 @every_layout
-def test_every_layout_works(skeleton: Skeleton) -> None:
+def test_every_skeleton_works(skeleton: Skeleton) -> None:
     for sequence in make_movers(20, seed=0, skeleton=skeleton):
         assert sequence.skeleton is skeleton
         assert sequence.persons == (2 if sequence.label in PAIRS else 1)
@@ -71,7 +71,7 @@ def test_labels_take_turns_and_names_are_unique(clean: list[Sequence]) -> None:
     assert len({s.name for s in clean}) == len(clean)
 
 
-def test_tags_say_who_and_which_camera(clean: list[Sequence]) -> None:
+def test_tags_name_person_and_camera(clean: list[Sequence]) -> None:
     assert {s.tags["subject"] for s in clean} == set(range(1, 21))
     assert {s.tags["camera"] for s in clean} == {1, 2, 3}
     assert {s.tags["setup"] for s in clean} == {1, 2, 3, 4}

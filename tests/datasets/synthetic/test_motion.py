@@ -11,7 +11,7 @@ from skelact.datasets.synthetic.motion import FPS, perform, plain
 from skelact.skeletons import NTU25, SKELETONS, Skeleton
 
 every_layout = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
-# Bones of other layouts, such as nose to shoulder, join segments that turn apart.
+# Bones of other skeletons, such as nose to shoulder, join segments that turn apart.
 of_segments = pytest.mark.parametrize("skeleton", [one for one in SKELETONS.values() if "head" in one.joints])
 every_action = pytest.mark.parametrize("name", [a.name for a in ACTIONS])
 BODY = rest_body(NTU25)
@@ -57,7 +57,7 @@ def test_bones_keep_their_length(skeleton: Skeleton, name: str) -> None:
 
 @every_action
 @every_layout
-def test_nobody_sinks_or_floats(skeleton: Skeleton, name: str) -> None:
+def test_no_person_sinks_or_floats(skeleton: Skeleton, name: str) -> None:
     body = rest_body(skeleton)
     lowest = act(name, body=body)[..., 1].min(axis=1)
     assert lowest.min() >= body.clearance - 1e-9
@@ -74,7 +74,7 @@ def test_feet_stay_where_they_are(name: str) -> None:
         assert np.abs(place - place[0]).max() < 0.03
 
 
-def test_who_kicks_stands_on_the_other_foot() -> None:
+def test_a_kicking_person_stands_on_the_other_foot() -> None:
     places = act("kick")
     assert np.abs(of(places, "left_ankle") - of(places, "left_ankle")[0]).max() < 0.05
     assert of(places, "right_ankle")[:, 1].max() > 0.5
@@ -88,7 +88,7 @@ def test_a_walk_at_one_metre_a_second() -> None:
     np.testing.assert_allclose(pelvis[:, 0], 0.0, atol=1e-9)
 
 
-def test_who_walks_puts_one_leg_before_the_other() -> None:
+def test_walking_puts_one_leg_before_the_other() -> None:
     places = act("walk")
     ahead = of(places, "left_ankle")[:, 2] - of(places, "right_ankle")[:, 2]
     assert np.abs(ahead).max() == pytest.approx(0.64, abs=0.15)  # a step
@@ -149,7 +149,7 @@ def test_the_raised_arm_is_above_the_head() -> None:
     assert of(places, "left_hand")[-1, 1] < 0.85
 
 
-def test_who_picks_up_comes_near_the_floor() -> None:
+def test_picking_up_comes_near_the_floor() -> None:
     places = act("pick up")
     assert of(places, "right_hand")[:, 1].min() < 0.4
     assert of(places, "right_hand")[-1, 1] > 0.9

@@ -1,4 +1,4 @@
-"""Preprocessed arrays as the field passes them around: shapes, padding, names, splits, and what can be wrong."""
+"""Preprocessed arrays in their published forms: shapes, padding, names, splits and faults."""
 
 import pickle
 from collections.abc import Callable
@@ -22,13 +22,13 @@ TEST = ["S001C001P003R001A001", "S001C002P003R002A050"]
 
 @pytest.fixture(autouse=True)
 def no_roll_call(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calling the names of 56,880 clips takes a second each time; a few tests do."""
+    """To list the names of 56,880 clips takes a second; do it once for all tests."""
     if "capsys" not in request.fixturenames:
         monkeypatch.setattr("skelact.importing.run.check_store", lambda _: None)
 
 
 def person(frames: int, seed: int) -> NDArray[np.float32]:
-    """(T, V, C) somebody whose joint 1 is the origin of every frame, as in centred arrays."""
+    """(T, V, C) a person whose joint 1 is the origin of every frame, as in centred arrays."""
     positions = np.random.default_rng(seed).normal(size=(frames, 25, 3)).astype(np.float32)
     positions[:, 1] = 0
     return positions
@@ -51,9 +51,9 @@ def put_agcn(folder: Path, lengths: bool = True, over: bool = True, names: bool 
         np.save(folder / f"{prefix}_data_joint.npy", np.stack(rows))
         if lengths:
             np.save(folder / f"{prefix}_num_frame.npy", true)
-        said = [f"{name}.skeleton" if names else f"clip{place}" for place, name in enumerate(clips)]
+        stems = [f"{name}.skeleton" if names else f"clip{place}" for place, name in enumerate(clips)]
         with (folder / f"{prefix}_label.pkl").open("wb") as file:
-            pickle.dump((said, [int(name[-3:]) - 1 for name in clips]), file)
+            pickle.dump((stems, [int(name[-3:]) - 1 for name in clips]), file)
     return folder
 
 
@@ -132,7 +132,7 @@ def test_a_clip_that_only_begins_alike_is_not_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [(60, 41), (41, 60)])
-def test_somebody_who_leaves_early_does_not_shorten_the_clip(tmp_path: Path, first: int, second: int) -> None:
+def test_a_person_who_leaves_early_does_not_shorten_the_clip(tmp_path: Path, first: int, second: int) -> None:
     """Each person starts over alone, and the second one is seen from the first."""
     source = put_agcn(tmp_path / "xsub", lengths=False)
     rows = np.load(source / "train_data_joint.npy")
@@ -175,7 +175,7 @@ def test_aimclr_arrays(tmp_path: Path, pickled: bool) -> None:
 
 
 @pytest.mark.parametrize("clean", ["", "default"])
-def test_what_numbers_rest_on_is_part_of_the_cleaning(tmp_path: Path, clean: str) -> None:
+def test_the_preprocessing_is_part_of_the_cleaning(tmp_path: Path, clean: str) -> None:
     agcn = taken(put_agcn(tmp_path / "a" / "xsub"), tmp_path / "agcn", "agcn", clean=clean)
     ctr = taken(put_ctr_gcn(tmp_path / "b" / "NTU60_CS.npz"), tmp_path / "ctr", "ctr-gcn", clean=clean)
     assert agcn.cleaning["preprocessing"] == "agcn arrays"
@@ -184,7 +184,7 @@ def test_what_numbers_rest_on_is_part_of_the_cleaning(tmp_path: Path, clean: str
     assert agcn.cleaning["clean.centre"] == ("frame" if clean else "none")
 
 
-def test_the_command_line_says_what_it_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reports_what_it_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = put_agcn(tmp_path / "xsub")
     words = ["import", str(source), "--dataset", "ntu60", "--format", "agcn", "-o", str(tmp_path / "out")]
     assert run(words) == 0
@@ -216,8 +216,8 @@ def test_no_benchmark(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         taken(source, tmp_path / "out", "agcn", dataset="")
     assert str(caught.value) == (
-        f"{source / 'train_data_joint.npy'}: which split these files are is not told by their names. "
-        "Say: --option split=xsub"
+        f"{source / 'train_data_joint.npy'}: the names of these files do not give their split. "
+        "Name it: --option split=xsub"
     )
     store = taken(source, tmp_path / "out", "agcn", dataset="", options={"split": "mine"})
     assert (store.splits, store.dataset, len(store.classes)) == (("mine",), "", 4)
@@ -234,14 +234,14 @@ def test_no_benchmark(tmp_path: Path) -> None:
         ("ntu120-cross-subject", "ntu120", "xsub"),
     ],
 )
-def test_the_split_is_told_by_names_of_files(tmp_path: Path, folder: str, dataset: str, expected: str) -> None:
+def test_the_split_from_names_of_files(tmp_path: Path, folder: str, dataset: str, expected: str) -> None:
     one_hot = np.eye(120)[:5], np.eye(120)[:3]
     others = {"y_train": one_hot[0], "y_test": one_hot[1]} if dataset == "ntu120" else {}
     source = put_ctr_gcn(tmp_path / folder / "arrays.npz", **others)
     assert taken(source, tmp_path / "out", "ctr-gcn", dataset).splits == (expected,)
 
 
-def test_the_split_is_told_by_names_of_clips(tmp_path: Path) -> None:
+def test_the_split_from_names_of_clips(tmp_path: Path) -> None:
     source = put_agcn(tmp_path / "arrays")
     report = import_recordings(source, tmp_path / "out", format="agcn", dataset="ntu60", processes=1)
     assert dict(report.splits["xsub"]) == {"train": 3, "test": 2}
@@ -382,7 +382,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (
         lambda f: (f / "val_data_joint.npy").write_bytes((f / "val_data_joint.npy").read_bytes()[:5000]),  # type: ignore[func-returns-value, return-value]
         "val_data_joint.npy: val_data_joint.npy is (2, 3, 300, 25, 2) of float32, 360000 bytes, and has 4872. "
-        "Truncated copy?",
+        "Truncated file?",
     ),
     "rubbish": (
         lambda f: (f / "val_data_joint.npy").write_bytes(b"<html>"),  # type: ignore[func-returns-value, return-value]
@@ -449,7 +449,7 @@ def test_clips_that_cannot_be_are_left_out_with_the_reason(tmp_path: Path) -> No
     report = import_recordings(source, tmp_path / "out", format="agcn", dataset="ntu60", processes=1)
     assert [(one.path.name, one.reason) for one in report.left_out] == [
         ("train_data_joint.npy#0", "has values that are not finite numbers"),
-        ("train_data_joint.npy#1", "nobody is in this clip: all its coordinates are 0"),
+        ("train_data_joint.npy#1", "the clip shows no person: all its coordinates are 0"),
     ]
     assert report.imported == 3
 

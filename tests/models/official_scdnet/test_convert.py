@@ -184,10 +184,10 @@ def test_files_that_are_no_checkpoint_are_named(state: State, tmp_path: Path) ->
     assert refused(path) == f"{path}: not found"
     for rubbish in (b"", b"rubbish", bytes(range(256)) * 40):
         path.write_bytes(rubbish)
-        assert refused(path).startswith(f"{path}: not a file of torch, or a damaged copy (")
+        assert refused(path).startswith(f"{path}: not a file of torch, or a damaged one (")
     whole = write(path, state).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert refused(path).startswith(f"{path}: not a file of torch, or a damaged copy (")
+    assert refused(path).startswith(f"{path}: not a file of torch, or a damaged one (")
     torch.save({"model": {}, "epoch": 3}, path)
     sentence = f"{path}: no state_dict in it, so it is not a checkpoint of SCD-Net. It holds: model, epoch"
     assert refused(path) == sentence

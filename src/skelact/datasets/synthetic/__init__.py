@@ -1,4 +1,4 @@
-"""Movers: generated people who move, for trying things out and for tests."""
+"""Movers: a synthetic data set of people who move, for first steps and for tests."""
 
 from skelact.datasets.synthetic.dataset import DATASET
 from skelact.datasets.synthetic.generate import make_movers

@@ -3,7 +3,7 @@
 A pose names the segments that are turned, in degrees: ``trunk=20`` bends the trunk forward by 20 degrees,
 ``right_upper_arm=(30, 80, -40)`` gives flex, side and axial, and ``thigh=90`` without a side turns both. A
 segment that is not named is at ease. ``forward`` and ``rise`` carry the whole body, in metres. See ``body``
-for the signs. Everybody is right-handed here.
+for the signs. Everyone is right-handed here.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Action:
         gap: distance between two persons where both are at ``forward`` 0, metres.
         backwards: the scripts run from their end to their start.
         steady: poses are passed at constant speed, not eased in and out.
-        arms_only: people may also sit or stroll while they do it.
+        arms_only: people may sit or stroll meanwhile.
     """
 
     name: str

@@ -163,7 +163,7 @@ def segment_of(joint: str, skeleton: str) -> int:
             return INDEX[name if name in _MIDDLE else f"{side or 'right'}_{name}"]
     known = sorted(joint for facts in (*_MIDDLE.values(), *_LIMBS.values()) for joint in facts.joints)
     raise UserError(
-        f"movers cannot move joint {joint!r} of skeleton {skeleton}: its name tells no part of the body. "
+        f"movers cannot move joint {joint!r} of skeleton {skeleton}: its name is no part of the body. "
         f"Known, with or without left_ and right_: {', '.join(known)}"
     )
 

@@ -42,21 +42,21 @@ def make_movers(
 ) -> Iterator[Sequence]:
     """Recordings of people who move, as a depth camera would give them.
 
-    Clip i depends on the seed and i alone, not on how many are asked for. Actions take turns; subjects and
+    Clip i depends on the seed and i alone, not on the number of clips. Actions take turns; subjects and
     cameras are drawn. In a clip of two persons both are of the same half of the subjects.
 
-    Convention: camera coordinates, metres: the camera looks along +z, +y is up, the right side of somebody who
+    Convention: camera coordinates, metres: the camera looks along +z, +y is up, the right side of a person who
     faces the camera is at +x.
 
     Args:
         clips: how many.
         seed: of all draws.
-        skeleton: any layout whose joints have names that ``body`` knows.
+        skeleton: any whose joints have names that ``body`` knows.
         subjects: number of people, at least 2; subject tags are 1, 2, ...
         cameras: number of cameras, tags 1, 2, ...
         noise: standard deviation of the error of each coordinate, metres.
-        missing: expected share of joints that are not measured.
-        first: the clips before this one are left out, so that several processes can share the work.
+        missing: expected share of joints that are not observed.
+        first: number of the first clip to make; so several processes can share the work.
 
     Returns:
         Sequences with label and the tags subject, partner (0 when alone), camera, setup; 30 frames a second.
@@ -66,7 +66,7 @@ def make_movers(
     """
     _check(clips, seed, subjects, cameras, noise, missing)
     people = _People(seed, skeleton)
-    rest_body(skeleton)  # complains about unknown joints now, not at the first clip
+    rest_body(skeleton)  # an unknown joint is an error now, not at the first clip
     plan = _Plan(subjects, cameras, noise, missing)
     return (_clip(index, people, plan) for index in range(first, clips))
 

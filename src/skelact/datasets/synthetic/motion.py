@@ -21,7 +21,7 @@ FPS = 30.0
 # A leg of 0.85 m that swings 22 degrees to both sides takes steps of 0.64 m.
 _LEG_SWING = np.radians(22.0)
 _STRIDE = 4.0 * 0.85 * np.sin(_LEG_SWING)
-# Below this speed, m/s, steps become smaller until nobody moves a leg.
+# Below this speed, m/s, steps become smaller, down to none.
 _STROLL = 0.35
 
 
@@ -101,7 +101,7 @@ def _between(keys: Keys, moments: Array, style: Style, steady: bool) -> tuple[Ar
 
 
 def _gait(forward: Array, stride: float, start: float) -> tuple[Array, Array]:
-    """Legs and arms of somebody who moves along a path.
+    """Legs and arms of a person who moves along a path.
 
     Args:
         forward: (T,) metres along the path; less from frame to frame is walking backwards.

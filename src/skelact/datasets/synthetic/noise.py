@@ -32,7 +32,7 @@ def jitter(rng: np.random.Generator, frames: int, joints: int, metres: float) ->
 
 
 def lost(rng: np.random.Generator, frames: int, joints: int, share: float) -> NDArray[np.bool_]:
-    """(T, V) where a joint is not measured, in bursts.
+    """(T, V) where a joint is not observed, in bursts.
 
     Args:
         rng: source of all draws.

@@ -1,4 +1,4 @@
-"""Who moves: people with traits that stay, and how much their clips differ."""
+"""The people of movers: the traits of a person, and how their clips differ."""
 
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ def make_person(number: int, seed: int) -> Person:
 
 
 def make_style(person: Person, frames: int, arms_only: bool, rng: np.random.Generator) -> Style:
-    """How a person moves in one clip: like nobody else, and never twice the same.
+    """How a person moves in one clip: different for each person and each clip.
 
     Args:
         person: who.

@@ -1,4 +1,4 @@
-"""Preprocessed arrays: what a benchmark is passed around in, preprocessed by somebody, with labels and split."""
+"""Preprocessed arrays: a benchmark as arrays that others prepared, with labels and split."""
 
 from skelact.importing.arrays import agcn, aimclr, ctr_gcn
 from skelact.importing.arrays.preprocessed import ArrayFormat, Chunk, Preprocessed

@@ -46,9 +46,9 @@ def unfold(row: NDArray[Any], _joints: int) -> NDArray[Any]:
 
 
 def cut(positions: NDArray[np.float32], length: int) -> tuple[NDArray[np.float32], str]:
-    """Cut to the true length, or to where everybody has started over.
+    """Cut to the true length, or to where every person has started over.
 
-    Somebody who leaves early starts over inside the clip, so the one who starts over last tells its length.
+    A person who leaves early starts over inside the clip, so the last one to start over gives its length.
     """
     if length:
         return positions[:length], "cut to the true length"

@@ -25,7 +25,7 @@ def find(source: Path) -> list[Part]:
 
 
 def cut(positions: NDArray[np.float32], _length: int) -> tuple[NDArray[np.float32], str]:
-    """Nothing is padded here, as everything is resized; zeros at the end go all the same."""
+    """Clips are resized, not padded; zeros at the end are cut all the same."""
     return cut_zeros(positions), "resized by their maker; true length and frames per second are not known"
 
 

@@ -42,7 +42,7 @@ def unfold(row: NDArray[Any], joints: int) -> NDArray[Any]:
 
 
 def cut(positions: NDArray[np.float32], _length: int) -> tuple[NDArray[np.float32], str]:
-    """Zeros at the end are padding: a measured frame is never all zero."""
+    """Zeros at the end are padding: a recorded frame is never all zero."""
     return cut_zeros(positions), "zeros at the end cut"
 
 

@@ -33,25 +33,25 @@ Cut = Callable[[NDArray[np.float32], int], tuple[NDArray[np.float32], str]]
 
 @dataclass(frozen=True)
 class ArraysOptions:
-    """What can be said about preprocessed arrays."""
+    """Options of preprocessed arrays."""
 
-    split: str = setting("", "which split they are, where files do not say")
+    split: str = setting("", "which split they are, where the names of files do not give it")
     skeleton: str | Skeleton = setting("", "of the joints; empty: that of the data set, or ntu25")
     fps: float = setting(30.0, "frames per second", above=0, high=100_000)
 
 
 @dataclass(frozen=True)
 class ArrayFormat:
-    """A way in which preprocessed arrays are passed around.
+    """A published form of preprocessed arrays.
 
     Args:
         name: what ``--format`` calls it.
         title: what people call it.
-        preprocessing: what the numbers of these arrays rest on; numbers of different ones are never mixed.
+        preprocessing: name of the preprocessing; results of different ones are never mixed.
         up: axis that points up in them.
-        find: folder or file -> the parts that are there.
+        find: folder or file -> its parts.
         unfold: one row of the array -> (T, M, V, C).
-        cut: positions and their true length (0: not known) -> those without padding, and what was done.
+        cut: positions and their true length (0: not known) -> positions without padding, and what was done.
     """
 
     name: str
@@ -73,9 +73,9 @@ class Part:
         labels: (N,) from 0.
         names: of the clips; empty where they are not known.
         lengths: (N,) true numbers of frames; None where they are not known.
-        said_in: the file that has the labels, for messages.
+        labels_file: the file that has the labels, for messages.
         files: all files that it comes from.
-        classes: how many classes the labels can tell apart; 0: not said.
+        classes: number of classes; 0: not known.
     """
 
     part: str
@@ -83,7 +83,7 @@ class Part:
     labels: NDArray[np.int64]
     names: tuple[str, ...]
     lengths: NDArray[np.int64] | None
-    said_in: Path
+    labels_file: Path
     files: tuple[Path, ...]
     classes: int = 0
 
@@ -103,7 +103,7 @@ class Chunk:
     lengths: tuple[int, ...]
 
     def sequences(self, rows: NDArray[Any] | None = None) -> Iterator[Sequence | LeftOut]:
-        """The clips, and those that are none with the reason.
+        """The clips; for each row that is no clip, the reason.
 
         Args:
             rows: of the array, where they had to be read in order; read here otherwise.
@@ -122,10 +122,10 @@ class Chunk:
         if not np.isfinite(positions).all():
             raise UserError("has values that are not finite numbers")
         positions, done = format.cut(positions, self.lengths[place])
-        absent = (positions == 0).all(axis=(2, 3))  # nobody lies wholly in the origin
+        absent = (positions == 0).all(axis=(2, 3))  # no person has all joints in the origin
         positions = np.where(absent[:, :, None, None], np.float32(np.nan), positions)[:, ~absent.all(axis=0)]
         if positions.shape[1] == 0:
-            raise UserError("nobody is in this clip: all its coordinates are 0")
+            raise UserError("the clip shows no person: all its coordinates are 0")
         name = self.names[place]
         source = f"{self.array.title}#{self.start + place}"
         tags: dict[str, Tag] = {**(name_numbers(name) or {}), "part": self.part, "source": source}
@@ -143,14 +143,14 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """Preprocessed arrays that were found, checked against the benchmark.
+    """Preprocessed arrays, checked against the benchmark.
 
     Args:
         format: how they are made.
         parts: training and test part, or one of them.
         split: which split they are.
-        splits: rules for the store: all of the benchmark's where names tell, else the files' own.
-        skeleton: layout of the joints.
+        splits: rules for the store: all of the benchmark where clips have names, else the split of the files.
+        skeleton: of the clips.
         classes: names of the labels.
         fps: frames per second.
     """
@@ -192,7 +192,7 @@ class Preprocessed:
 
     @property
     def compressed(self) -> bool:
-        """Whether rows can only be had one after another."""
+        """Whether rows can only be read in order."""
         return any(part.array.compressed for part in self.parts)
 
     def _chunk(self, part: Part, start: int, stop: int) -> Chunk:
@@ -218,23 +218,23 @@ def open_arrays(
 
     Args:
         format: how they are made.
-        source: folder, or one of the files.
+        source: folder, or one of its files.
         data: the benchmark; None: labels get numbers, and ``part`` is all that is known of the clips.
-        options: ``split`` (which one they are, where files do not say), ``skeleton`` (the benchmark's, or ntu25)
+        options: ``split`` (where the names of files do not give it), ``skeleton`` (the benchmark's, or ntu25)
             and ``fps`` (30).
 
     Raises:
-        UserError: an unknown option; which split it is cannot be told; the files are those of another.
+        UserError: an unknown option; an unknown split; arrays of another split.
         FileError: shapes, lengths or labels that do not fit; names the file.
     """
-    said = options_from(ArraysOptions, options, f"format {format.name}")
-    named = said.skeleton or (data.skeleton if data else NTU25)
+    settings = options_from(ArraysOptions, options, f"format {format.name}")
+    named = settings.skeleton or (data.skeleton if data else NTU25)
     skeleton = get_skeleton(named) if isinstance(named, str) else named
     parts = tuple(format.find(source))
     for part in parts:
         _check_array(format, part, skeleton)
         _check_labels(part, data)
-    split = _split(parts, source, data, said.split)
+    split = _split(parts, source, data, settings.split)
     known = data is not None and all(part.names and _named(part) for part in parts)
     splits: Mapping[str, Rule] = {split: _as_filed}
     if data is not None and known:
@@ -242,47 +242,51 @@ def open_arrays(
         for part in parts:
             _check_part(part, data, split)
     classes = data.classes if data else _numbered(parts)
-    return Preprocessed(format, parts, split, splits, skeleton, classes, said.fps)
+    return Preprocessed(format, parts, split, splits, skeleton, classes, settings.fps)
 
 
-def make_part(part: str, array: StoredArray, labels: Any, said_in: Path, names: Any = (), **others: Any) -> Part:
-    """A part with labels and names as they were read, once they are found to be labels and names.
+def make_part(
+    part: str, array: StoredArray, labels: Any, labels_file: Path, names: Any = (), **others: Any
+) -> Part:
+    """A part, with labels and names checked.
 
     Raises:
-        FileError: they are not.
+        FileError: labels are not whole numbers, or names are not texts.
     """
-    found = _whole_numbers(labels, said_in)
+    found = _whole_numbers(labels, labels_file)
     if found.size == 0 or found.dtype.kind not in "iu" or found.size != max(found.shape):
-        raise FileError(said_in, f"labels are {found.dtype} {found.shape}, expected a whole number for each clip")
+        raise FileError(
+            labels_file, f"labels are {found.dtype} {found.shape}, expected a whole number for each clip"
+        )
     if not isinstance(names, list | tuple) and not (isinstance(names, np.ndarray) and names.ndim == 1):
-        raise FileError(said_in, "names of clips are expected to be texts")
+        raise FileError(labels_file, "names of clips are expected to be texts")
     texts = tuple(one.decode("latin1") if isinstance(one, bytes) else one for one in names)
     if not all(isinstance(one, str) for one in texts):
-        raise FileError(said_in, "names of clips are expected to be texts")
+        raise FileError(labels_file, "names of clips are expected to be texts")
     stems = tuple(Path(one).stem for one in texts)
-    files = (array.path, said_in, *others.pop("files", ()))
+    files = (array.path, labels_file, *others.pop("files", ()))
     lengths = others.pop("lengths", None)
-    return Part(part, array, found.reshape(-1).astype(np.int64), stems, lengths, said_in, files, **others)
+    return Part(part, array, found.reshape(-1).astype(np.int64), stems, lengths, labels_file, files, **others)
 
 
-def _whole_numbers(labels: Any, said_in: Path) -> NDArray[Any]:
-    """Labels as an array. Those of a list are looked at first: a long text would make numpy widen all of them."""
+def _whole_numbers(labels: Any, labels_file: Path) -> NDArray[Any]:
+    """Labels as an array. A list is checked first: one long text would make numpy widen all labels."""
     if isinstance(labels, np.ndarray) and labels.dtype.kind != "O":
         return labels
     values = labels.ravel().tolist() if isinstance(labels, np.ndarray) else labels
     if not isinstance(values, list | tuple):
         kind = type(values).__name__
-        raise FileError(said_in, f"labels are {kind}, expected a whole number for each clip")
+        raise FileError(labels_file, f"labels are {kind}, expected a whole number for each clip")
     flat = [_only(one) for one in values]
     for one in flat:
         if not isinstance(one, int | np.integer) or isinstance(one, bool) or not -LABEL_MOST <= one <= LABEL_MOST:
-            said = repr(one)[:30] if isinstance(one, int | float | str) else type(one).__name__
-            raise FileError(said_in, f"labels hold {said}, expected a whole number for each clip")
+            value = repr(one)[:30] if isinstance(one, int | float | str) else type(one).__name__
+            raise FileError(labels_file, f"labels hold {value}, expected a whole number for each clip")
     return np.array(flat, dtype=np.int64)
 
 
 def _only(value: Any) -> Any:
-    """What a list or an array of one holds; anything else as it is."""
+    """The element of a list or an array of one; any other value as it is."""
     if isinstance(value, np.ndarray):
         return value.item() if value.size == 1 else value
     return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
@@ -292,7 +296,7 @@ def find_parts(source: Path, ending: str, what: str) -> dict[str, Path]:
     """The arrays of a folder by part: files called ``train``, ``val`` or ``test`` and ``ending``.
 
     Raises:
-        UserError: none there, or in several folders.
+        UserError: no such file, or files in several folders.
     """
     if source.is_file():
         found = [source]
@@ -335,7 +339,7 @@ def _check_array(format: ArrayFormat, part: Part, skeleton: Skeleton) -> None:
         raise FileError(array.path, f"{array.title} is {array.shape}, expected {format.title} with {joints}")
     for what, count in (("labels", len(part.labels)), ("names", len(part.names) or len(part.labels))):
         if count != array.shape[0]:
-            raise FileError(part.said_in, f"has {count:,} {what}, {array.title} has {array.shape[0]:,} clips")
+            raise FileError(part.labels_file, f"has {count:,} {what}, {array.title} has {array.shape[0]:,} clips")
     if part.lengths is not None:
         _check_lengths(part, one.shape[0])
 
@@ -357,19 +361,19 @@ def _check_labels(part: Part, data: Dataset | None) -> None:
     classes = len(data.classes) if data else part.classes
     if data and part.classes not in (0, classes):
         of = f"{data.name} has {classes}"
-        raise FileError(part.said_in, f"labels of {part.classes} classes, {of}. Of another data set?")
+        raise FileError(part.labels_file, f"labels of {part.classes} classes, {of}. Of another data set?")
     wrong = np.flatnonzero((part.labels < 0) | ((part.labels >= classes) & (classes > 0)))
     if len(wrong):
         row = int(wrong[0])
         expected = f"0 to {classes - 1}" if classes else "0 or more"
-        raise FileError(part.said_in, f"row {row}: label {part.labels[row]}, expected {expected}")
+        raise FileError(part.labels_file, f"row {row}: label {part.labels[row]}, expected {expected}")
     if data is None or data.inventory is None:
         return
     for row, name in enumerate(part.names):
         numbers = name_numbers(name)
         if numbers is not None and numbers["action"] != part.labels[row] + 1:
-            said = f"{name} has label {part.labels[row]}, its name says {numbers['action'] - 1}"
-            raise FileError(part.said_in, f"row {row}: {said}. Rows out of order?")
+            reason = f"{name} has label {part.labels[row]}, its name says {numbers['action'] - 1}"
+            raise FileError(part.labels_file, f"row {row}: {reason}. Rows out of order?")
 
 
 def _named(part: Part) -> bool:
@@ -377,7 +381,7 @@ def _named(part: Part) -> bool:
 
 
 def _split(parts: tuple[Part, ...], source: Path, data: Dataset | None, wanted: str) -> str:
-    """Which split these files are: what the user says, or files and folders, or the names of the clips."""
+    """The split of these files: from the option, the names of files and folders, or the names of the clips."""
     if wanted:
         if data is not None and wanted not in data.splits:
             raise unknown(f"split of {data.name}", wanted, data.splits)
@@ -396,7 +400,7 @@ def _split(parts: tuple[Part, ...], source: Path, data: Dataset | None, wanted: 
         return fitting[0]
     known = f" ({', '.join(data.splits)})" if data else ""
     raise UserError(
-        f"{path}: which split these files are is not told by their names{known}. Say: --option split=xsub"
+        f"{path}: the names of these files do not give their split{known}. Name it: --option split=xsub"
     )
 
 
@@ -409,10 +413,10 @@ def _agrees(part: Part, data: Dataset, split: str) -> bool:
 
 def _check_part(part: Part, data: Dataset, split: str) -> None:
     for name in part.names:
-        said = data.splits[split](name_numbers(name) or {})
-        if said != part.part:
-            wrong = f"{name} is a {said} clip of {split} and lies in the {part.part} part"
-            raise FileError(part.said_in, f"{wrong}. Arrays of another split? --option split= names it")
+        expected = data.splits[split](name_numbers(name) or {})
+        if expected != part.part:
+            wrong = f"{name} is a {expected} clip of {split} and lies in the {part.part} part"
+            raise FileError(part.labels_file, f"{wrong}. Arrays of another split? --option split= names it")
 
 
 def _as_filed(tags: Mapping[str, Tag]) -> str | None:
@@ -428,7 +432,7 @@ def with_lengths(part: Part, lengths: Any, path: Path) -> Part:
     """The part with true numbers of frames, of file ``path``.
 
     Raises:
-        FileError: they are no whole numbers.
+        FileError: the lengths are not whole numbers.
     """
     found = np.asarray(lengths)
     if found.dtype.kind not in "iuf" or not (found == np.floor(found)).all():

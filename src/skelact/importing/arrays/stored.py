@@ -75,7 +75,7 @@ class StoredArray:
         try:
             yield from self._unpacked(start, size)
         except ZIP_FAULTS as error:
-            reason = f"array {self.member} is broken ({error}). Truncated copy?"
+            reason = f"array {self.member} is broken ({error}). Truncated file?"
             raise FileError(self.path, reason) from error
 
     def _unpacked(self, start: int, size: int) -> Iterator[NDArray[Any]]:
@@ -104,7 +104,7 @@ def open_npy(path: Path) -> StoredArray:
     except ObjectsError as error:
         raise FileError(path, f"{path.name} holds pickled objects, which are not read") from error
     except ValueError as error:
-        raise FileError(path, f"is not an array file of numpy ({error}). Truncated copy?") from error
+        raise FileError(path, f"is not an array file of numpy ({error}). Truncated file?") from error
     array = StoredArray(path, "", header.shape, header.dtype.str, header.size, header.fortran)
     _check(array, header, size - header.size)
     return array
@@ -126,7 +126,7 @@ def open_npz(path: Path) -> dict[str, StoredArray]:
     except ObjectsError as error:
         raise FileError(path, f"{path.name} holds pickled objects, which are not read") from error
     except ZIP_FAULTS as error:
-        raise FileError(path, f"is not an archive of arrays ({error}). Truncated copy?") from error
+        raise FileError(path, f"is not an archive of arrays ({error}). Truncated file?") from error
 
 
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> StoredArray:
@@ -153,7 +153,7 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: i
 def _check(array: StoredArray, header: Header, available: int) -> None:
     if available < header.needed:
         short = f"{array.title} is {array.shape} of {header.dtype}, {header.needed} bytes, and has {available}"
-        raise FileError(array.path, f"{short}. Truncated copy?")
+        raise FileError(array.path, f"{short}. Truncated file?")
 
 
 def _skip(file: IO[bytes], size: int) -> None:
