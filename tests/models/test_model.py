@@ -14,7 +14,7 @@ from skelact.models.model import load_clips
 from skelact.sequences import Sequence
 from skelact.sequences.clips import SequenceClips, Windows
 from skelact.sequences.store import Store, StoreWriter
-from skelact.settings import DataSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
+from skelact.settings import DataSettings, MethodSettings, ProtocolSettings, Recipe, SCDNetEncoderSettings
 from skelact.skeletons import SBU15
 
 RECIPE = Recipe(
@@ -52,6 +52,8 @@ def test_a_model_file_is_all_that_use_needs(store: Store, tmp_path: Path) -> Non
     assert (again.recipe, again.info, again.skeleton) == (RECIPE, model.info, store.skeleton)
     assert str(tmp_path).encode() not in path.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode, "others may read it as any new file"
 
 
 def test_damage_of_a_model_file_is_seen(store: Store, tmp_path: Path) -> None:
@@ -80,8 +82,19 @@ def test_a_model_of_an_older_skelact_opens(store: Store, tmp_path: Path) -> None
     values = json.loads(path.read_text())
     older = {name: value for name, value in values.items() if name not in ("sha256", "weights")} | {"format": 1}
     older["recipe"] |= {"linear": {"rate": 2.0}, "retrieval": {"k": 1}}
+    older["recipe"]["views"] = {"flip": True, "shear": 0.5}  # the first has another name by now
     path.write_text(json.dumps(older))
-    np.testing.assert_array_equal(Model.load(tmp_path / "model").embed(store), model.embed(store))
+    opened = Model.load(tmp_path / "model")
+    np.testing.assert_array_equal(opened.embed(store), model.embed(store))
+    assert opened.recipe.views == replace(RECIPE.views, shear=0.5)
+
+
+def test_a_model_of_a_method_that_is_not_loaded_can_be_used(store: Store, tmp_path: Path) -> None:
+    model = Model.untrained(replace(RECIPE, method=MethodSettings(name="mine")), store, seed=3)
+    model.save(tmp_path / "model")
+    opened = Model.load(tmp_path / "model")
+    assert opened.recipe.method.name == "mine"
+    np.testing.assert_array_equal(opened.embed(store), model.embed(store))
 
 
 def test_windows_of_a_long_recording_are_embedded_like_clips(store: Store) -> None:

@@ -20,7 +20,8 @@ def caveats_of(model: Model, store: Store, split: Split, originals: NDArray[np.i
         originals: (Q,) the training clip that each test clip duplicates, -1 where it is none.
     """
     caveats = []
-    if METHODS[model.recipe.method.name].uses_labels:
+    method = METHODS.get(model.recipe.method.name)
+    if method is not None and method.uses_labels:
         caveats.append(
             "The encoder was trained with labels: a ceiling to compare with, no self-supervised result."
         )

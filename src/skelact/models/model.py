@@ -20,7 +20,7 @@ from skelact.runtime.files import Damaged
 from skelact.runtime.prefetch import prefetch
 from skelact.sequences.clips import Clips
 from skelact.sequences.store import Store
-from skelact.settings import TRAINING_TABLES, Precision, Recipe, recipe_from_dict, recipe_to_dict
+from skelact.settings import Precision, Recipe, recipe_of_model, recipe_to_dict
 from skelact.skeletons import Skeleton
 
 
@@ -64,7 +64,7 @@ class Model:
         path = Path(path)
         values, tensors = read_model(path)
         try:
-            recipe = recipe_from_dict(_of_training(values["recipe"]), where=str(path))
+            recipe = recipe_of_model(values["recipe"], where=str(path))
             skeleton, built_for, info = Skeleton.from_dict(values["skeleton"]), values["encoder"], values["info"]
             sizes = built_for["persons"], built_for["frames"], built_for["coordinates"]
             encoder = build_encoder(skeleton, *sizes, recipe.encoder)
@@ -184,8 +184,3 @@ def load_clips(clips: Clips, rows: NDArray[np.int64], persons: int) -> Batch:
         index=rows,
         confidence=[one.confidence for one in chosen],
     )
-
-
-def _of_training(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of the training; older models also have those of protocols, which are no part of a model."""
-    return {table: recipe[table] for table in TRAINING_TABLES if table in recipe}

@@ -28,8 +28,11 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, 
         OSError: what the system said.
     """
     whole = {name: value.contiguous() for name, value in tensors.items()}
+    path.touch()  # with the permissions that new files have here; the library makes its own readable by nobody else
+    mode = path.stat().st_mode
     try:
         save_file(whole, path, dict(about) if about else None)
+        path.chmod(mode)
     except SafetensorError as error:
         found = SYSTEM.search(str(error))
         if found is None:

@@ -28,6 +28,7 @@ from skelact.settings.recipe import (
     load_recipe,
     override,
     recipe_from_dict,
+    recipe_of_model,
     recipe_to_dict,
     to_toml,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "recipe_from_dict",
     "recipe_header",
     "recipe_names",
+    "recipe_of_model",
     "recipe_text",
     "recipe_to_dict",
     "setting",

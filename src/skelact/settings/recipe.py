@@ -3,6 +3,7 @@
 import dataclasses
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,41 @@ def recipe_from_dict(values: Mapping[str, Any], where: str) -> Recipe:
     protocols = {table: group for table, group in values.items() if table in PROTOCOL_TABLES}
     recipe = from_dict(Recipe, training, where)
     return dataclasses.replace(recipe, protocols=from_dict(ProtocolSettings, protocols, where))
+
+
+def recipe_of_model(values: Mapping[str, Any], where: str) -> Recipe:
+    """The settings in a model, which may be older or newer than this version.
+
+    Strict about the encoder, which decides what the weights mean. Of everything else, what this version does not
+    know is left out, so that a renamed setting, or a method that is not loaded, keeps nobody from using a model.
+
+    Raises:
+        UserError: an encoder that this version cannot build.
+    """
+    groups = {table: _known(values, table) for table in ("data", "views", "train")}
+    method = values.get("method")
+    name = method.get("name") if isinstance(method, Mapping) else None
+    own = choices(MethodSettings).get(name) if isinstance(name, str) else None
+    found = from_dict(Recipe, groups | {"encoder": values.get("encoder", {})}, where)
+    unknown_method = MethodSettings(name=str(name))
+    return dataclasses.replace(found, method=_lenient(own, method) if own and method else unknown_method)
+
+
+def _known(values: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """What this version knows of a group of settings."""
+    kind = {"data": DataSettings, "views": ViewSettings, "train": TrainSettings}[table]
+    group = values.get(table)
+    return to_dict(_lenient(kind, group if isinstance(group, Mapping) else {}))
+
+
+def _lenient(kind: type[Any], values: Mapping[str, Any]) -> Any:
+    """A group of settings from those values that it allows."""
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        with suppress(UserError):
+            from_dict(kind, kept | {key: value}, where="")
+            kept[key] = value
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()})
 
 
 def recipe_to_dict(recipe: Recipe, protocols: bool = True) -> dict[str, Any]:
