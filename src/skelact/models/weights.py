@@ -28,7 +28,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, about: Mapping[str, 
         OSError: what the system said.
     """
     whole = {name: value.contiguous() for name, value in tensors.items()}
-    path.touch()  # with the permissions that new files have here; the library makes its own readable by nobody else
+    path.touch()  # with the permissions that new files have; the library lets nobody else read its own
     mode = path.stat().st_mode
     try:
         save_file(whole, path, dict(about) if about else None)
