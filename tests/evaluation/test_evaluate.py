@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from skelact import __version__
 from skelact.errors import UserError
 from skelact.evaluation import Evaluation, evaluate
+from skelact.evaluation.estimate import Estimate
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.results.files import read_results_file
 from skelact.evaluation.results.json_form import dumps
@@ -352,3 +353,22 @@ def test_protocol_settings_in_a_model_of_before_are_not_looked_at(
     values["recipe"] |= {"linear": {"lr": 9.0, "gone": 1}, "renamed": {}}
     path.write_text(json.dumps(values | {"format": 1}))  # which had no checksums
     assert Model.load(tmp_path / "model").recipe.protocols == ProtocolSettings()
+
+
+def test_what_it_will_take_is_said_before_it_starts(
+    kit: SimpleNamespace, store_path: Path, tmp_path: Path
+) -> None:
+    """Measured on a few clips; features of the trained and the untrained encoder of each seed are counted."""
+    order: list[str] = []
+    found: list[Estimate] = []
+
+    def expect(estimate: Estimate) -> None:
+        order.append("expected")
+        found.append(estimate)
+
+    run = kit.write_seeds(tmp_path / "run", 0, 1)
+    evaluate(run, store_path, ["knn"], progress=lambda stage, _done, _of: order.append(stage), expect=expect)
+    assert order[0] == "expected"
+    assert (found[0].clips, found[0].seeds) == (72, 2)
+    assert found[0].seconds > 0
+    assert found[0].memory > 4 * 72 * (2 * 6 + 8 * 20 * 3)

@@ -49,7 +49,7 @@ def run(
         as_json: print the results as JSON.
     """
     from skelact.cli.numbers import show_numbers
-    from skelact.cli.progress import stage_bar
+    from skelact.cli.progress import of_features, stage_bar
     from skelact.evaluation import evaluate
     from skelact.evaluation.results.json_form import dumps
     from skelact.report.html import write_report
@@ -68,6 +68,7 @@ def run(
             map_joints=map_joints,
             precision=precision,
             progress=show,
+            expect=lambda found: print(of_features(found), file=sys.stderr, flush=True),
         )
         if report:
             show("report", 0, 1)

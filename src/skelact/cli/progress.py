@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from skelact.evaluation.estimate import Estimate as Features
     from skelact.training import Progress as Step
     from skelact.training.estimate import Estimate
 
@@ -137,6 +138,16 @@ def expected(found: "Estimate", runs: int) -> str:
     about = "" if found.seconds is None else f": about {duration(found.seconds * runs)} on {found.device}"
     memory = f", {found.memory / 1e9:.1f} GB" if found.memory else ""
     return f"{found.parameters:,} parameters, {found.clips:,} clips, {epochs}{seeds}{about}{memory}"
+
+
+def of_features(found: "Features") -> str:
+    """What an evaluation will take, in a line."""
+    seeds = f", {found.seeds} seeds" if found.seeds > 1 else ""
+    memory = f", {found.memory / 1e9:.1f} GB" if found.memory else ""
+    return (
+        f"{found.clips:,} clips{seeds}: about {duration(found.seconds)} for the features{memory}; "
+        "what the protocols fit on them comes on top"
+    )
 
 
 def too_large(found: "Estimate", batch: int) -> str:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from skelact import __version__
 from skelact.errors import UserError, unknown
 from skelact.evaluation.caveats import caveats_of
 from skelact.evaluation.duplicates import duplicates_of
+from skelact.evaluation.estimate import Estimate, estimate
 from skelact.evaluation.measure import Task, Vectors, entries_of, measure
 from skelact.evaluation.protocols import PROTOCOLS
 from skelact.evaluation.protocols.protocol import Report
@@ -73,6 +74,7 @@ def evaluate(
     map_joints: bool = False,
     precision: Precision = "float32",
     progress: Report | None = None,
+    expect: Callable[[Estimate], None] | None = None,
 ) -> Evaluation:
     """Measure the trained encoders of a run beside the same encoders untrained and raw coordinates.
 
@@ -93,6 +95,7 @@ def evaluate(
             names.
         precision: of the encoders' products when features are computed; see ``Model.embed``.
         progress: called with (what is being done, how much is done, of how much).
+        expect: called before the work starts, with what it will take, measured on a few clips.
 
     Raises:
         UserError: unknown protocol, split or setting; no finished run; a store of another skeleton or whose import
@@ -106,6 +109,8 @@ def evaluate(
     opened = _opened(store, models[0], map_joints)
     clips = labelled_split(opened, *_which_split(models[0], opened, split, hold_out))
     task = Task(models, opened, clips, recipe, chosen, precision)
+    if expect is not None:
+        expect(estimate(task))
     outcomes, vectors = measure(task, progress or _silent)
     originals = duplicates_of(opened, clips)
     truth = Truth.of(opened, clips, originals >= 0)
