@@ -17,6 +17,7 @@ import pytest
 
 from skelact.errors import FileError, UserError
 from skelact.runtime import locking
+from skelact.runtime.files import checksum
 from skelact.sequences import Sequence, shards, store
 from skelact.sequences import format as store_format
 from skelact.sequences.store import Store, StoreWriter, WriteError
@@ -403,7 +404,7 @@ def write_version_1(path: Path, clips: list[Sequence], complete: bool = True) ->
                 "sha256": store_format.digest_of_rows(path / "positions-00000.npy", rows.nbytes)[0].hexdigest(),
             }
         ],
-        "index": {"file": "index.parquet", "sha256": store_format.digest_of_file(path / "index.parquet")},
+        "index": {"file": "index.parquet", "sha256": checksum(path / "index.parquet")},
         "steps": [[]],
         "provenance": {},
     }

@@ -3,12 +3,12 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from skelact.errors import FileError, UserError
 from skelact.models import Model
+from skelact.runtime.files import checksum
 from skelact.settings import PROTOCOL_TABLES, ProtocolSettings, Recipe, from_dict, recipe_to_dict, to_dict
 from skelact.settings.recipe import TRAINING_TABLES
 
@@ -39,11 +39,7 @@ def load_models(run: Path, seeds: Sequence[int] = ()) -> list[Model]:
 
 def weights_digest(folder: Path) -> str:
     """What identifies the encoder of a run or model folder."""
-    with (folder / WEIGHTS).open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return checksum(folder / WEIGHTS)
 
 
 def protocol_settings(folder: Path) -> tuple[ProtocolSettings, list[str]]:

@@ -181,12 +181,6 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
             os.close(folder)
 
 
-def digest_of_file(path: Path) -> str:
-    """The sha256 of a whole file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest_of_rows(path: Path, size: int) -> tuple["hashlib._Hash", int]:
     """The sha256 of the first ``size`` bytes of a shard's numbers, and how many of them there were.
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError, unknown
+from skelact.runtime.files import checksum
 from skelact.sequences import format as store_format
 from skelact.sequences.clips import Clip
 from skelact.sequences.sequence import Segment, Sequence
@@ -248,7 +249,7 @@ class Store:
 
     def _check_index(self) -> None:
         index = self.path / self.info["index"]["file"]
-        if index.is_file() and store_format.digest_of_file(index) != self.info["index"]["sha256"]:
+        if index.is_file() and checksum(index) != self.info["index"]["sha256"]:
             raise FileError(index, CHANGED)
 
     def _read_columns(self) -> dict[str, NDArray[Any]]:

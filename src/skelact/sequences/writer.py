@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skelact.errors import FileError, UserError
+from skelact.runtime.files import checksum
 from skelact.runtime.locking import FolderLock
 from skelact.sequences import format as store_format
 from skelact.sequences.sequence import Sequence, Tag
@@ -271,7 +272,7 @@ class StoreWriter:
             "frames": int(columns["frames"].sum()),
             "fingerprint": store_format.fingerprint([contents[key] for key in store_format.CONTENTS], columns),
             **contents,
-            "index": {"file": index, "sha256": store_format.digest_of_file(self.path / index)},
+            "index": {"file": index, "sha256": checksum(self.path / index)},
             "steps": [list(steps) for steps in self._steps],
             "provenance": provenance,
         }

@@ -1,6 +1,5 @@
 """Trained weights of the official SCD-Net implementation, as a model of ours."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from skelact.models.model import Model
 from skelact.models.official_scdnet.names import OfficialSizes, misfit, sizes_in
 from skelact.models.official_scdnet.weights import load_official_encoder
 from skelact.readers.checkpoints import StoredTensor, read_checkpoint
+from skelact.runtime.files import checksum
 from skelact.settings import Recipe, SCDNetEncoderSettings, SCDNetSettings, Stream
 from skelact.skeletons import Skeleton
 
@@ -125,8 +125,6 @@ def _epoch(checkpoint: Mapping[str, Any]) -> int | None:
 
 
 def _info(path: Path, checkpoint: Mapping[str, Any], cleaning: Mapping[str, Any]) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "dataset": "",
         "classes": [],
@@ -134,7 +132,7 @@ def _info(path: Path, checkpoint: Mapping[str, Any], cleaning: Mapping[str, Any]
         "source": {
             "layout": "official SCD-Net",
             "file": path.name,
-            "sha256": digest,
+            "sha256": checksum(path),
             "epoch": _epoch(checkpoint),
             "ignored": sorted(str(key) for key in checkpoint if key not in ("state_dict", "epoch")),
         },
